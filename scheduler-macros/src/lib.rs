@@ -1,0 +1,113 @@
+//! The attribute macros of `scheduler`: [`macro@main`] and [`macro@test`].
+//!
+//! Use them as `#[scheduler::main]` and `#[scheduler::test]`, with the feature `macros` of
+//! `scheduler`. Both build a pool, run the function's body on one of its workers, and shut the
+//! pool down.
+//!
+//! # Arguments
+//!
+//! Both take the same ones. Each is optional, and may be given once.
+//!
+//! | argument | value | meaning |
+//! |---|---|---|
+//! | `num_threads` | a `usize` expression | the number of workers; 0 is the default of the builder |
+//! | `stack_size` | a `usize` expression | bytes of stack for each worker |
+//! | `thread_name` | a string literal | a prefix: `"w"` names the threads `w-0`, `w-1`, … |
+//! | `pinning` | `"auto"` or `"off"` | whether workers are bound to cores |
+//! | `crate` | a path, quoted or not | where `scheduler` is, if not at `::scheduler` |
+//!
+//! What is not given is left to the builder of the pool: so the number of workers is that of
+//! the environment variable `SCHEDULER_NUM_THREADS`, else one per available core. Expressions
+//! are evaluated before the pool exists, on the thread that calls the function.
+
+mod args;
+mod expand;
+mod function;
+
+use expand::Entry;
+use proc_macro::TokenStream;
+
+/// Runs the body of `fn main()` on a pool, and shuts the pool down before `main` returns.
+///
+/// The shutdown waits for everything that was spawned on the pool. It also does so if the body
+/// panics; the panic then ends `main`, as it would without the attribute.
+///
+/// If the pool cannot be built, the program prints one line to stderr that says why, and exits
+/// with code 1.
+///
+/// The arguments are listed in [the crate's documentation](crate#arguments).
+///
+/// # The return type
+///
+/// It is kept: `()`, `ExitCode`, a `Result`, or whatever else `main` may return. The body runs
+/// on a worker, so the value has to be [`Send`]: `Result<(), Box<dyn Error + Send + Sync>>`
+/// compiles, `Result<(), Box<dyn Error>>` does not.
+///
+/// # The thread
+///
+/// The body does not run on the process's main thread. What insists on that one, such as the
+/// event loop of a window system, needs a plain `main` with a pool of its own.
+///
+/// # Examples
+///
+// Ignored: `scheduler` depends on this crate, not the reverse. `scheduler/tests` runs the macros.
+/// ```ignore
+/// #[scheduler::main]
+/// fn main() {
+///     let (a, b) = scheduler::join(|| 1 + 1, || 2 + 2);
+///     println!("{a} {b}");
+/// }
+/// ```
+///
+/// With options, and a return type:
+///
+/// ```ignore
+/// #[scheduler::main(num_threads = 4, stack_size = 16 << 20, thread_name = "crunch")]
+/// fn main() -> Result<(), std::num::ParseIntError> {
+///     let limit: u64 = std::env::args().nth(1).unwrap_or("100".into()).parse()?;
+///     let (low, high) = scheduler::join(
+///         || (0..limit / 2).sum::<u64>(),
+///         || (limit / 2..limit).sum::<u64>(),
+///     );
+///     println!("{}", low + high);
+///     Ok(())
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Entry::Main, args.into(), item.into()).into()
+}
+
+/// Makes a function a test whose body runs on a pool of its own.
+///
+/// The pool is built when the test starts and shut down when it ends, so tests share no workers.
+/// Unless `num_threads` says otherwise it has the default number of workers.
+///
+/// A panic of the body is that of the test, with the same payload; so `#[should_panic]` works,
+/// as do `#[ignore]` and all other attributes. The return type is kept; the value has to be
+/// [`Send`], since it comes from a worker. If the pool cannot be built, the test panics with the
+/// reason.
+///
+/// The function must not have `#[test]` as well.
+///
+/// The arguments are listed in [the crate's documentation](crate#arguments).
+///
+/// # Examples
+///
+// Ignored for the same reason as those of `main`.
+/// ```ignore
+/// #[scheduler::test(num_threads = 2)]
+/// fn two_workers() {
+///     assert_eq!(scheduler::current_num_threads(), 2);
+/// }
+///
+/// #[scheduler::test]
+/// #[should_panic(expected = "left")]
+/// fn a_panic_of_a_branch() {
+///     scheduler::join(|| panic!("left"), || ());
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::expand(Entry::Test, args.into(), item.into()).into()
+}

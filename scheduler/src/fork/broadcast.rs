@@ -1,0 +1,106 @@
+//! The same closure on every worker.
+
+use crate::job::StackJob;
+use crate::pool::ThreadPool;
+use crate::pool::global::global;
+use crate::pool::registry::{Registry, wait};
+use crate::pool::worker::Worker;
+use crate::unwind;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// Where a closure of [`broadcast`] runs.
+#[derive(Clone, Copy, Debug)]
+pub struct BroadcastContext<'a> {
+    index: usize,
+    num_threads: usize,
+    marker: PhantomData<&'a ()>,
+}
+
+impl BroadcastContext<'_> {
+    /// The worker's index in the pool.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The number of workers, and so of calls.
+    pub fn num_threads(&self) -> usize {
+        self.num_threads
+    }
+}
+
+/// Runs a closure once on every worker of the current pool (the calling worker's, else the
+/// global one), and returns the values in the order of the workers' indices.
+///
+/// Each worker comes to it when it is done with its own deque, before it steals; so a worker
+/// that runs a long closure delays the whole.
+///
+/// # Panics
+///
+/// If a call panics: after all have ended, with the panic of the lowest index.
+///
+/// # On a worker
+///
+/// Runs its own share, and other jobs until all shares are done. Two closures that broadcast
+/// to each other's workers do not deadlock.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(3)?;
+/// let squares = pool.broadcast(|worker| worker.index() * worker.index());
+/// assert_eq!(squares, [0, 1, 4]);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+#[track_caller]
+pub fn broadcast<F, R>(f: F) -> Vec<R>
+where
+    F: Fn(BroadcastContext<'_>) -> R + Sync,
+    R: Send,
+{
+    match Worker::current() {
+        Some(worker) => broadcast_on(worker.registry(), &f),
+        None => global().broadcast(f),
+    }
+}
+
+impl ThreadPool {
+    /// [`broadcast`](crate::broadcast) to the workers of this pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`broadcast`](crate::broadcast) and [`install`](Self::install).
+    #[track_caller]
+    pub fn broadcast<F, R>(&self, f: F) -> Vec<R>
+    where
+        F: Fn(BroadcastContext<'_>) -> R + Sync,
+        R: Send,
+    {
+        let run = |_: &Worker| broadcast_on(self.registry(), &f);
+        match self.registry().in_worker(Location::caller(), run) {
+            Ok(values) => values,
+            Err(refused) => refused.panic(),
+        }
+    }
+}
+
+fn broadcast_on<F, R>(registry: &Registry, f: &F) -> Vec<R>
+where
+    F: Fn(BroadcastContext<'_>) -> R + Sync,
+    R: Send,
+{
+    let num_threads = registry.len();
+    let shares: Vec<_> = (0..num_threads)
+        .map(|index| {
+            let context = BroadcastContext { index, num_threads, marker: PhantomData };
+            StackJob::new(move || f(context))
+        })
+        .collect();
+    // SAFETY: this frame waits for every share's latch below; `f` is `Sync` and the values are
+    // `Send`; called once for each.
+    registry.inject_each(shares.iter().map(|share| unsafe { share.as_job_ref() }));
+    shares.iter().for_each(|share| wait(share.latch()));
+    // SAFETY: all latches are set, and each result is taken once.
+    let results: Vec<_> = shares.iter().map(|share| unsafe { share.take_result() }).collect();
+    results.into_iter().map(|result| result.unwrap_or_else(|p| unwind::resume(p))).collect()
+}

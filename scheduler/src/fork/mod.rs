@@ -1,0 +1,10 @@
+//! Fork/join: work that borrows, and whose caller waits for it.
+
+mod broadcast;
+mod join;
+mod join_macro;
+mod scope;
+
+pub use broadcast::{BroadcastContext, broadcast};
+pub use join::join;
+pub use scope::{Scope, ScopedJoinHandle, in_place_scope, scope};

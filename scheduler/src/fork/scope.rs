@@ -1,0 +1,331 @@
+//! Any number of forks, over borrowed data.
+
+use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
+use crate::job::error::JoinError;
+use crate::latch::CountLatch;
+use crate::pool::ThreadPool;
+use crate::pool::global::global;
+use crate::pool::registry::{Refused, Registry, wait};
+use crate::pool::worker::Worker;
+use crate::sync::Mutex;
+use crate::unwind::{self, Payload};
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// Where forks are spawned that may borrow; see [`scope`].
+pub struct Scope<'scope, 'env: 'scope> {
+    state: State,
+    // Both invariant, as in `std::thread::Scope`: what is spawned may neither outlive the
+    // scope nor be tied to a shorter borrow of it.
+    scope: PhantomData<&'scope mut &'scope ()>,
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// What the parts of a scope share. Lives in the frame that waits for all of them.
+struct State {
+    registry: NonNull<Registry>,
+    /// One for the body and one for each part.
+    parts: CountLatch,
+    /// The first panic that no handle showed.
+    panic: Mutex<Option<Payload>>,
+}
+
+// SAFETY: `registry` is a shared borrow that outlives the scope; `Registry` is `Sync`.
+unsafe impl Sync for State {}
+// SAFETY: as above.
+unsafe impl Send for State {}
+
+/// A part's way to its scope.
+#[derive(Clone, Copy)]
+struct Part(NonNull<State>);
+
+// SAFETY: `State` is `Sync`.
+unsafe impl Send for Part {}
+
+impl Part {
+    fn record(self, payload: Payload) {
+        // SAFETY: the scope waits for this part, or is still in the code that drops the part's
+        // handle, which cannot outlive it.
+        unsafe { self.0.as_ref() }.record(payload);
+    }
+}
+
+impl Owner for Part {
+    fn cancels(self) -> bool {
+        false
+    }
+
+    fn run<T>(
+        self,
+        _: &'static Location<'static>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        unwind::catch(closure)
+    }
+
+    fn unclaimed(self) -> Unclaimed {
+        Unclaimed(Box::new(move |payload| self.record(payload)))
+    }
+
+    fn ended(self, _: Fate) {
+        // SAFETY: the scope waits for this part, which ends once.
+        let parts = unsafe { &raw const (*self.0.as_ptr()).parts };
+        // SAFETY: as above.
+        unsafe { CountLatch::end(parts) };
+    }
+}
+
+impl State {
+    fn record(&self, payload: Payload) {
+        let mut first = self.panic.lock().unwrap();
+        let spare = match *first {
+            None => {
+                *first = Some(payload);
+                None
+            }
+            Some(_) => Some(payload),
+        };
+        drop(first);
+        // Outside the lock: its destructor is the user's.
+        unwind::drop_quietly(spare);
+    }
+}
+
+/// Runs `f` on a worker and waits for everything that it spawns.
+///
+/// What is spawned may borrow from outside the scope, since `scope` does not return before all
+/// of it has ended. Bodies that need no [`Send`], or have to stay on the calling thread, use
+/// [`in_place_scope`]. Two branches are cheaper with [`join`](crate::join()).
+///
+/// Uses the current worker's pool, else the global one.
+///
+/// # Panics
+///
+/// If `f` or a spawned closure panics: after all have ended, with the first of the panics. A
+/// panic that a handle has given out by [`join`](ScopedJoinHandle::join) does not count.
+///
+/// # On a worker
+///
+/// While it waits, the worker runs other jobs, its own and stolen ones. Any other thread
+/// blocks.
+///
+/// # Examples
+///
+/// ```
+/// let words = ["a", "scope", "waits"];
+/// let mut lengths = [0; 3];
+/// scheduler::scope(|s| {
+///     for (word, length) in words.iter().zip(&mut lengths) {
+///         s.spawn(|| *length = word.len());
+///     }
+/// });
+/// assert_eq!(lengths, [1, 5, 5]);
+/// ```
+///
+/// What is spawned cannot borrow from the body itself, which ends first:
+///
+/// ```compile_fail,E0373
+/// scheduler::scope(|s| {
+///     let local = 1;
+///     s.spawn(|| println!("{local}"));
+/// });
+/// ```
+#[track_caller]
+pub fn scope<'env, F, R>(f: F) -> R
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R + Send,
+    R: Send,
+{
+    match Worker::current() {
+        Some(worker) => run(worker.registry(), f),
+        None => global().scope(f),
+    }
+}
+
+/// As [`scope`], with the body on the calling thread: it need not be [`Send`].
+///
+/// # Panics
+///
+/// As [`scope`].
+///
+/// # On a worker
+///
+/// As [`scope`]. Any other thread runs `f` itself, then blocks until what it spawned has
+/// ended.
+///
+/// # Examples
+///
+/// ```
+/// let not_send = std::rc::Rc::new(5);
+/// let mut doubled = 0;
+/// scheduler::in_place_scope(|s| {
+///     let n = *not_send;
+///     let doubled = &mut doubled;
+///     s.spawn(move || *doubled = 2 * n);
+/// });
+/// assert_eq!(doubled, 10);
+/// ```
+#[track_caller]
+pub fn in_place_scope<'env, F, R>(f: F) -> R
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+{
+    match Worker::current() {
+        Some(worker) => run(worker.registry(), f),
+        None => global().in_place_scope(f),
+    }
+}
+
+impl ThreadPool {
+    /// [`scope`](crate::scope) on this pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`scope`](crate::scope) and [`install`](Self::install).
+    #[track_caller]
+    pub fn scope<'env, F, R>(&self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R + Send,
+        R: Send,
+    {
+        match self.registry().in_worker(Location::caller(), |worker| run(worker.registry(), f)) {
+            Ok(value) => value,
+            Err(refused) => refused.panic(),
+        }
+    }
+
+    /// [`in_place_scope`](crate::in_place_scope) whose spawned closures run on this pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`in_place_scope`](crate::in_place_scope); and if the pool has been shut down.
+    #[track_caller]
+    pub fn in_place_scope<'env, F, R>(&self, f: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+    {
+        /// The scope counts as a root while it is open, so that the workers stay.
+        struct Leave<'a>(&'a Registry);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.leave(Fate::Ran);
+            }
+        }
+        let registry = self.registry();
+        if registry.own_worker().is_some() {
+            return run(registry, f);
+        }
+        if let Err(passage) = registry.lifecycle().enter() {
+            registry.pass(passage);
+            Refused::Closed(()).panic();
+        }
+        let _leave = Leave(registry);
+        run(registry, f)
+    }
+}
+
+fn run<'env, F, R>(registry: &Registry, f: F) -> R
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+{
+    let state = State {
+        registry: NonNull::from(registry),
+        parts: CountLatch::new(),
+        panic: Mutex::new(None),
+    };
+    let scope = Scope { state, scope: PhantomData, env: PhantomData };
+    let value = unwind::catch(|| f(&scope));
+    let value = value.map_err(|payload| scope.state.record(payload));
+    // SAFETY: the body is the part that the count began with; the scope is alive.
+    unsafe { CountLatch::end(&raw const scope.state.parts) };
+    wait(scope.state.parts.latch());
+    let panic = scope.state.panic.lock().unwrap().take();
+    match (value, panic) {
+        (Ok(value), None) => value,
+        (_, Some(payload)) => unwind::resume(payload),
+        (Err(()), None) => unreachable!("the body's panic was recorded"),
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Forks `f`: it runs when a worker has time, at the latest before the scope ends.
+    ///
+    /// The handle can be dropped; the scope waits for the closure all the same. On a worker of
+    /// the scope's pool the job goes to its own deque, newest first; from elsewhere, to the
+    /// pool's global queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let data = vec![1, 2, 3, 4];
+    /// let (low, high) = scheduler::scope(|s| {
+    ///     let low = s.spawn(|| data.iter().min());
+    ///     let high = s.spawn(|| data.iter().max());
+    ///     (low.join().unwrap(), high.join().unwrap())
+    /// });
+    /// assert_eq!((low, high), (Some(&1), Some(&4)));
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        self.state.parts.begin();
+        let part = Part(NonNull::from(&self.state));
+        // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
+        // the handle; so does the state.
+        let (job, handle) = unsafe { cell::new(f, part, Location::caller()) };
+        // SAFETY: the frame that runs the scope borrows the registry.
+        let registry = unsafe { self.state.registry.as_ref() };
+        registry.submit(job);
+        ScopedJoinHandle { handle, scope: PhantomData }
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("parts", &self.state.parts).finish_non_exhaustive()
+    }
+}
+
+/// The handle of a closure spawned in a [`Scope`]. Dropping it is fine: the scope waits for
+/// the closure all the same.
+pub struct ScopedJoinHandle<'scope, T> {
+    handle: Handle<T>,
+    scope: PhantomData<&'scope ()>,
+}
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// Waits for the closure and returns its value.
+    ///
+    /// # Errors
+    ///
+    /// If the closure panicked. The scope does not panic for it then.
+    ///
+    /// # On a worker
+    ///
+    /// Runs other jobs meanwhile. Any other thread blocks.
+    pub fn join(mut self) -> Result<T, JoinError> {
+        wait(self.handle.latch());
+        match self.handle.take() {
+            Outcome::Value(value) => Ok(value),
+            Outcome::Panicked(payload, _) => Err(JoinError::panicked(payload)),
+            Outcome::Cancelled => Err(JoinError::cancelled()),
+            Outcome::Pending | Outcome::Taken => unreachable!("set once and taken once"),
+        }
+    }
+
+    /// Whether the closure has ended.
+    pub fn is_finished(&self) -> bool {
+        self.handle.latch().is_set()
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedJoinHandle").field("finished", &self.is_finished()).finish()
+    }
+}

@@ -1,0 +1,338 @@
+//! A closure on the heap, with its result and a handle: one allocation for all three.
+//!
+//! # Protocol
+//!
+//! Two parties hold a cell: the *queue entry* (its [`JobRef`], used once, by whoever runs it)
+//! and the *handle*. Three bits say what is left of it:
+//!
+//! | bit | set by | cleared by | means |
+//! |---|---|---|---|
+//! | `QUEUED` | the maker | the runner, as its last access | the queue entry is outstanding |
+//! | `HANDLE` | the maker | the handle's drop, as its last access | a handle is outstanding |
+//! | `CLAIMED` | the runner or `abort`, whoever is first | - | the closure has an owner |
+//!
+//! - The closure belongs to whoever set `CLAIMED`; that one writes the outcome and sets the
+//!   latch.
+//! - The outcome belongs to the claimer until the latch is set, then to the handle while
+//!   `HANDLE` is set, then to the last party.
+//! - Whoever clears the last of `QUEUED` and `HANDLE` drops what is left and frees the cell.
+//!
+//! Invariant: the memory is freed once, after both parties' last access, and the closure and
+//! the outcome are each dropped or taken once.
+//!
+//! A runner that finds `HANDLE` clear is alone: nobody can abort, wait or free, so it uses no
+//! read-modify-write at all.
+
+use super::{Header, JobRef};
+use crate::latch::Latch;
+use crate::sync::fault::{self, Fault};
+use crate::sync::{AtomicU8, Ordering, UnsafeCell};
+use crate::unwind::{self, Payload};
+use std::fmt;
+use std::mem;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+const QUEUED: u8 = 1;
+const HANDLE: u8 = 2;
+const CLAIMED: u8 = 4;
+
+/// What a cell belongs to: a pool, or a scope. Lives at least until [`Owner::ended`].
+pub(crate) trait Owner: Copy + Send {
+    /// Whether the closure is to be dropped instead of run. Asked just before it would run.
+    fn cancels(self) -> bool;
+
+    /// Runs a claimed closure and catches its panic.
+    fn run<T>(self, site: &'static Location<'static>, closure: impl FnOnce() -> T)
+    -> Result<T, Payload>;
+
+    /// Where a panic goes that no handle will show.
+    fn unclaimed(self) -> Unclaimed;
+
+    /// The queue entry is used up: the owner may be gone after this call.
+    fn ended(self, fate: Fate);
+}
+
+/// How a queue entry ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its closure ran, to its end or to a panic.
+    Ran,
+    /// Its closure was dropped unrun.
+    Cancelled,
+}
+
+/// Takes a panic that no handle will show.
+pub(crate) struct Unclaimed(pub(crate) Box<dyn FnOnce(Payload) + Send>);
+
+/// What became of the closure.
+pub(crate) enum Outcome<T> {
+    Pending,
+    Value(T),
+    Panicked(Payload, Unclaimed),
+    Cancelled,
+    Taken,
+}
+
+enum Operation {
+    Cancel,
+    Free,
+}
+
+/// The part of a cell that a handle knows.
+#[repr(C)]
+struct Core<T> {
+    header: Header,
+    /// What needs the closure's type.
+    manage: unsafe fn(NonNull<Core<T>>, Operation) -> Outcome<T>,
+    state: AtomicU8,
+    latch: Latch,
+    outcome: UnsafeCell<Outcome<T>>,
+}
+
+#[repr(C)]
+struct Cell<F, T, O> {
+    core: Core<T>,
+    site: &'static Location<'static>,
+    owner: O,
+    closure: UnsafeCell<Option<F>>,
+}
+
+/// Makes a cell: its queue entry and its handle.
+///
+/// # Safety
+///
+/// 1. `closure` and its value may be used until `owner.ended()` is called, on any thread, and
+///    the value until the handle is dropped.
+/// 2. The owner lives until then.
+pub(crate) unsafe fn new<F, T, O>(
+    closure: F,
+    owner: O,
+    site: &'static Location<'static>,
+) -> (JobRef, Handle<T>)
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+    O: Owner,
+{
+    let cell = Box::new(Cell {
+        core: Core {
+            header: Header { run: Cell::<F, T, O>::run },
+            manage: Cell::<F, T, O>::manage,
+            state: AtomicU8::new(QUEUED | HANDLE),
+            latch: Latch::new(),
+            outcome: UnsafeCell::new(Outcome::Pending),
+        },
+        site,
+        owner,
+        closure: UnsafeCell::new(Some(closure)),
+    });
+    let cell = NonNull::from(Box::leak(cell));
+    // SAFETY: the cell is freed only after the queue entry has been used; closure and value
+    // are `Send`; this is its one `JobRef`.
+    let entry = unsafe { JobRef::new(cell.cast()) };
+    (entry, Handle { core: cell.cast() })
+}
+
+impl<F, T, O> Cell<F, T, O>
+where
+    F: FnOnce() -> T,
+    O: Owner,
+{
+    /// [`Header::run`] of a cell.
+    unsafe fn run(header: NonNull<Header>) {
+        let this = header.cast::<Self>();
+        // SAFETY: `QUEUED` is set until `release` below, so the cell is alive.
+        let cell = unsafe { this.as_ref() };
+        let owner = cell.owner;
+        // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
+        // cell is this thread's alone.
+        let state = cell.core.state.load(Ordering::Acquire);
+        let detached = state & HANDLE == 0;
+        let mine = if detached { state & CLAIMED == 0 } else { cell.claim() };
+        let fate = if mine { cell.execute(detached) } else { Fate::Cancelled };
+        let rest = if detached {
+            // SAFETY: no handle is left and the queue entry is this call's: the last party.
+            Some(unsafe { Self::free(this) })
+        } else {
+            // SAFETY: this call is the queue entry's last access.
+            unsafe { Core::release(NonNull::from(&cell.core), QUEUED) }
+        };
+        if let Some(rest) = rest {
+            // No handle is left to show a panic, neither the closure's nor the value's own.
+            let dropped = unwind::catch(|| rest.discard());
+            if let Err(payload) = dropped {
+                (owner.unclaimed().0)(payload);
+            }
+        }
+        owner.ended(fate);
+    }
+
+    /// Whether the closure is the caller's now.
+    fn claim(&self) -> bool {
+        // Relaxed: the closure was written before either party got the cell; the bit only
+        // decides between them.
+        let before = self.core.state.fetch_or(CLAIMED, Ordering::Relaxed);
+        before & CLAIMED == 0 || fault::is(Fault::CellClaimIgnored)
+    }
+
+    /// Runs or cancels the claimed closure, and tells the handle.
+    fn execute(&self, detached: bool) -> Fate {
+        let closure = self.closure.with_mut(|closure| {
+            // SAFETY: the closure is the claimer's.
+            unsafe { &mut *closure }.take()
+        });
+        let Some(closure) = closure else { return Fate::Cancelled };
+        let (outcome, fate) = if self.owner.cancels() {
+            unwind::drop_quietly(closure);
+            (Outcome::Cancelled, Fate::Cancelled)
+        } else {
+            let outcome = match self.owner.run(self.site, closure) {
+                Ok(value) => Outcome::Value(value),
+                Err(payload) => Outcome::Panicked(payload, self.owner.unclaimed()),
+            };
+            (outcome, Fate::Ran)
+        };
+        self.core.complete(outcome, detached);
+        fate
+    }
+
+    /// [`Core::manage`] of a cell.
+    unsafe fn manage(core: NonNull<Core<T>>, operation: Operation) -> Outcome<T> {
+        let this = core.cast::<Self>();
+        match operation {
+            Operation::Cancel => {
+                // SAFETY: the caller is the handle, so the cell is alive.
+                unsafe { this.as_ref() }.cancel();
+                Outcome::Taken
+            }
+            // SAFETY: the caller is the last party.
+            Operation::Free => unsafe { Self::free(this) },
+        }
+    }
+
+    fn cancel(&self) {
+        if !self.claim() {
+            return;
+        }
+        let closure = self.closure.with_mut(|closure| {
+            // SAFETY: the closure is the claimer's.
+            unsafe { &mut *closure }.take()
+        });
+        unwind::drop_quietly(closure);
+        self.core.complete(Outcome::Cancelled, false);
+    }
+
+    /// Frees the cell and hands out what is left in it.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the last party.
+    unsafe fn free(this: NonNull<Self>) -> Outcome<T> {
+        // SAFETY: (1); the cell came from a `Box` in `new`.
+        let cell = unsafe { Box::from_raw(this.as_ptr()) };
+        cell.core.outcome.with_mut(|outcome| {
+            // SAFETY: (1).
+            mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
+        })
+    }
+}
+
+impl<T> Outcome<T> {
+    /// Drops what nobody took. A panic goes where the owner said.
+    fn discard(self) {
+        if let Outcome::Panicked(payload, unclaimed) = self {
+            (unclaimed.0)(payload);
+        }
+    }
+}
+
+impl<T> Core<T> {
+    /// Writes the outcome and tells the handle, if there is one.
+    fn complete(&self, outcome: Outcome<T>, detached: bool) {
+        self.outcome.with_mut(|slot| {
+            // SAFETY: the outcome is the claimer's until the latch is set.
+            unsafe { *slot = outcome }
+        });
+        if !detached {
+            // SAFETY: the caller's party is not released yet, so the latch stays alive.
+            unsafe { Latch::set(&raw const self.latch) };
+        }
+    }
+
+    /// Ends one party; the last one frees the cell and gets what is left in it.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is that party, and this is its last access.
+    unsafe fn release(this: NonNull<Self>, party: u8) -> Option<Outcome<T>> {
+        let order =
+            if fault::is(Fault::CellReleaseRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let other = (QUEUED | HANDLE) & !party;
+        // SAFETY: (1): the party is not released yet.
+        let core = unsafe { this.as_ref() };
+        let manage = core.manage;
+        // Ordering: Release, so that this party's accesses come before the other's free;
+        // Acquire, so that the last one frees after them.
+        let before = core.state.fetch_and(!party, order);
+        // SAFETY: if the other party has ended before, this one was the last.
+        (before & other == 0).then(|| unsafe { manage(this, Operation::Free) })
+    }
+}
+
+/// The one handle of a cell. Dropping it detaches the job.
+pub(crate) struct Handle<T> {
+    core: NonNull<Core<T>>,
+}
+
+// SAFETY: a handle moves the value to its thread, and touches nothing else of the cell but
+// atomics. The closure is `Send` and only dropped here.
+unsafe impl<T: Send> Send for Handle<T> {}
+// SAFETY: through a shared handle one can look at the latch and cancel, both atomic.
+unsafe impl<T: Send> Sync for Handle<T> {}
+
+impl<T> Handle<T> {
+    fn core(&self) -> &Core<T> {
+        // SAFETY: `HANDLE` is set until this handle is dropped.
+        unsafe { self.core.as_ref() }
+    }
+
+    /// Set when there is an outcome.
+    pub(crate) fn latch(&self) -> &Latch {
+        &self.core().latch
+    }
+
+    /// Drops the closure if it has not begun to run; the outcome is then `Cancelled`.
+    pub(crate) fn cancel(&self) {
+        let manage = self.core().manage;
+        // SAFETY: this is the cell's own function, and the handle is alive.
+        drop(unsafe { manage(self.core, Operation::Cancel) });
+    }
+
+    /// Takes the outcome out; `Taken` leaves in its place. Call it once the latch is set.
+    pub(crate) fn take(&mut self) -> Outcome<T> {
+        assert!(self.latch().is_set(), "no outcome yet");
+        self.core().outcome.with_mut(|outcome| {
+            // SAFETY: the latch is set, so the outcome is the handle's.
+            mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
+        })
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        // SAFETY: the handle's last access.
+        let rest = unsafe { Core::release(self.core, HANDLE) };
+        // If the job has ended, its value is dropped here, by the caller, and may panic as
+        // any value may.
+        if let Some(rest) = rest {
+            rest.discard();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("finished", &self.latch().is_set()).finish()
+    }
+}

@@ -1,0 +1,106 @@
+//! Work as one word.
+//!
+//! A [`JobRef`] points to a [`Header`], whose one field is the function to call. The two kinds:
+//! - [`StackJob`]: a closure in the frame of a caller who waits for it (`join`, `install`);
+//! - [`Cell`](cell): a closure on the heap, with its result and a handle (`spawn`).
+
+pub(crate) mod cell;
+pub(crate) mod error;
+mod stack;
+
+pub(crate) use stack::StackJob;
+
+use std::fmt;
+use std::ptr::NonNull;
+
+/// The first field of everything that can be queued.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Header {
+    /// Runs the job that this header is the start of, once. Never unwinds.
+    run: unsafe fn(NonNull<Header>),
+}
+
+/// The right and the duty to run a job, once. Not `Clone`: who has it is the only one.
+pub(crate) struct JobRef(NonNull<Header>);
+
+// SAFETY: whoever makes one promises that its job may run on any thread (`JobRef::new`, 2).
+unsafe impl Send for JobRef {}
+
+impl JobRef {
+    /// Marks a root job (`spawn`, `install`): one that nobody's running frame depends on, so
+    /// that a shutdown may cancel it instead of running it.
+    const ROOT: usize = 1;
+
+    /// The right to run the job at `header`.
+    ///
+    /// # Safety
+    ///
+    /// 1. The job stays alive until it has run.
+    /// 2. It may run on any thread.
+    /// 3. Of all `JobRef`s to it, at most one is used.
+    #[inline(always)]
+    pub(crate) unsafe fn new(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    /// The same job, as a root.
+    pub(crate) fn into_root(self) -> Self {
+        Self(self.0.map_addr(|addr| addr | Self::ROOT))
+    }
+
+    /// Whether a shutdown may cancel it.
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.addr().get() & Self::ROOT != 0
+    }
+
+    /// Runs the job. Its panics go where its maker sends them.
+    #[inline]
+    pub(crate) fn run(self) {
+        let header = self.header();
+        // SAFETY: the maker promised that the job is alive (`new`, 1).
+        let run = unsafe { header.as_ref() }.run;
+        // SAFETY: `run` belongs to this header; the maker promised that this may be done here
+        // and is done once (`new`, 2 and 3).
+        unsafe { run(header) }
+    }
+
+    fn header(&self) -> NonNull<Header> {
+        let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::ROOT);
+        // SAFETY: a header is not at address 0 or 1.
+        unsafe { NonNull::new_unchecked(pointer) }
+    }
+
+    /// Whether this is the job at `header`.
+    #[inline]
+    pub(crate) fn is(&self, header: NonNull<Header>) -> bool {
+        self.header() == header
+    }
+
+    /// The word to store in a queue slot.
+    #[inline(always)]
+    pub(crate) fn into_raw(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    /// Takes the right back out of a queue slot.
+    ///
+    /// # Safety
+    ///
+    /// 1. `raw` came from [`into_raw`](Self::into_raw), and this is the only time that it is
+    ///    taken back.
+    #[inline(always)]
+    pub(crate) unsafe fn from_raw(raw: *mut Header) -> Self {
+        // SAFETY: (1): it was not null.
+        Self(unsafe { NonNull::new_unchecked(raw) })
+    }
+}
+
+impl fmt::Debug for JobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JobRef").field(&self.0).finish()
+    }
+}
+
+/// One word is what the queues and the head's slots are laid out for.
+const _: () = assert!(size_of::<JobRef>() == size_of::<usize>());

@@ -1,0 +1,87 @@
+//! A work-stealing scheduler: fork/join at about the cost of a function call, and no runnable
+//! job waits while a worker sleeps.
+//!
+//! ```
+//! fn count(text: &str) -> usize {
+//!     if text.len() < 4096 {
+//!         return text.split_whitespace().count();
+//!     }
+//!     let middle = text[..text.len() / 2].rfind(char::is_whitespace).unwrap_or(0);
+//!     let (left, right) = text.split_at(middle);
+//!     let (left, right) = scheduler::join(|| count(left), || count(right));
+//!     left + right
+//! }
+//!
+//! assert_eq!(count("to be or not to be"), 6);
+//! ```
+//!
+//! # Where to start
+//!
+//! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`].
+//! - Work that runs by itself: [`spawn`], with a [`JoinHandle`] to its value.
+//! - Once on each worker: [`broadcast`].
+//! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
+//!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
+//!   [`global`] one, which is made at first use.
+//! - What the workers did: [`Metrics`].
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `affinity` | yes | pinning workers to cores ([`Pinning`]) |
+//! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Allowed below, module by module, each for one reason.
+#![deny(unsafe_code)]
+// Loom has no statics, so the models have no global pool: what only it calls is unused there.
+#![cfg_attr(scheduler_loom, allow(dead_code, missing_docs, unreachable_pub))]
+
+#[allow(unsafe_code, reason = "the system call of the asymmetric barrier")]
+mod sync;
+
+mod rng;
+mod unwind;
+
+mod observe;
+
+#[allow(unsafe_code, reason = "a counted reference to the waiter, kept in the latch's one word")]
+mod latch;
+mod park;
+
+#[allow(unsafe_code, reason = "closures behind one-word pointers, with erased types and lifetimes")]
+mod job;
+
+#[allow(unsafe_code, reason = "jobs in slots that the owner and thieves share")]
+mod queue;
+mod sleep;
+
+#[allow(unsafe_code, reason = "a worker's pointers into its pool, and the installed closure")]
+mod pool;
+
+#[allow(unsafe_code, reason = "lending the caller's frame to other workers")]
+mod fork;
+
+#[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
+pub mod task;
+
+#[cfg(scheduler_loom)]
+#[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
+#[path = "../../loom-tests/models/mod.rs"]
+pub mod models;
+
+pub use fork::{BroadcastContext, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope};
+pub use job::error::JoinError;
+pub use observe::{Counts, Metrics, WorkerMetrics};
+pub use pool::affinity::Pinning;
+pub use pool::builder::{ThreadBuilder, ThreadPoolBuilder};
+pub use pool::error::BuildError;
+pub use pool::global::{global, try_global};
+pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
+pub use pool::{ThreadPool, current_num_threads, current_thread_index};
+pub use sync::asymmetric::Barrier;
+pub use task::{JoinHandle, Rejected, Yield, spawn, yield_now};
+
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use scheduler_macros::{main, test};

@@ -1,0 +1,159 @@
+//! Counters of each worker, and the snapshot of them that users get.
+//!
+//! Each counter has one writer, its worker, and is a relaxed load and store; nothing is
+//! counted on the path of a fork that nobody steals.
+
+use crate::sync::Counter;
+use crate::sync::asymmetric::Barrier;
+use std::fmt;
+use std::ops::AddAssign;
+
+/// What one worker counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) jobs: Counter,
+    pub(crate) steals_tail: Counter,
+    pub(crate) steals_forced: Counter,
+    pub(crate) steals_injected: Counter,
+    pub(crate) publishes: Counter,
+    pub(crate) parks: Counter,
+    pub(crate) wakes: Counter,
+    pub(crate) spilled: Counter,
+}
+
+impl Counters {
+    pub(crate) fn snapshot(&self) -> Counts {
+        Counts {
+            jobs: self.jobs.get(),
+            steals_tail: self.steals_tail.get(),
+            steals_forced: self.steals_forced.get(),
+            steals_injected: self.steals_injected.get(),
+            publishes: self.publishes.get(),
+            parks: self.parks.get(),
+            wakes: self.wakes.get(),
+            spilled: self.spilled.get(),
+        }
+    }
+}
+
+/// Counts since the pool was built, of one worker or of all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Jobs taken from a queue and run. A `join` branch that its own caller took back from the
+    /// private head is not a job here: it was a function call, and is not counted at all.
+    pub jobs: u64,
+    /// Jobs stolen from another worker's public tail.
+    pub steals_tail: u64,
+    /// Jobs taken by force out of another worker's private head, before going to sleep.
+    pub steals_forced: u64,
+    /// Jobs taken from the pool's global queue.
+    pub steals_injected: u64,
+    /// Own jobs moved from the private head to the public tail because somebody was idle.
+    pub publishes: u64,
+    /// Times the worker blocked its thread.
+    pub parks: u64,
+    /// Times it was woken from that to look for work (and not because what it waited for had
+    /// happened).
+    pub wakes: u64,
+    /// Own jobs moved to the public tail because the private head was full.
+    pub spilled: u64,
+}
+
+impl Counts {
+    /// All steals: from tails, by force, and of injected jobs.
+    pub fn steals(&self) -> u64 {
+        self.steals_tail + self.steals_forced + self.steals_injected
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.jobs += other.jobs;
+        self.steals_tail += other.steals_tail;
+        self.steals_forced += other.steals_forced;
+        self.steals_injected += other.steals_injected;
+        self.publishes += other.publishes;
+        self.parks += other.parks;
+        self.wakes += other.wakes;
+        self.spilled += other.spilled;
+    }
+}
+
+/// One worker in a [`Metrics`] snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerMetrics {
+    /// What it counted so far.
+    pub counts: Counts,
+    /// The core it is pinned to; `None` if it is not pinned, or has not started yet.
+    pub pinned_to: Option<usize>,
+}
+
+/// A snapshot of what a pool's workers have done since it was built.
+///
+/// Taken without stopping anybody: the figures of a busy pool are each a moment old, and
+/// not all of the same moment.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// pool.install(|| scheduler::join(|| 1, || 2));
+/// let metrics = pool.metrics();
+/// assert_eq!(metrics.workers.len(), 2);
+/// assert_eq!(metrics.total().steals_injected, 1); // the closure of `install`
+/// println!("{metrics}");
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// One entry for each worker, in the order of their indices.
+    pub workers: Vec<WorkerMetrics>,
+    /// Which barrier this process uses.
+    pub barrier: Barrier,
+}
+
+impl Metrics {
+    /// The workers' counts, added up.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        self.workers.iter().for_each(|worker| total += worker.counts);
+        total
+    }
+
+    /// Whether every worker is pinned to a core.
+    pub fn pinned(&self) -> bool {
+        self.workers.iter().all(|worker| worker.pinned_to.is_some())
+    }
+}
+
+/// A table with a line for each worker and one for the total.
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "worker       jobs   tail forced injected publishes  parks  wakes spilled  core"
+        )?;
+        let line = |f: &mut fmt::Formatter<'_>, name: &str, counts: &Counts, core: &str| {
+            writeln!(
+                f,
+                "{name:>6} {:>10} {:>6} {:>6} {:>8} {:>9} {:>6} {:>6} {:>7} {core:>5}",
+                counts.jobs,
+                counts.steals_tail,
+                counts.steals_forced,
+                counts.steals_injected,
+                counts.publishes,
+                counts.parks,
+                counts.wakes,
+                counts.spilled,
+            )
+        };
+        for (index, worker) in self.workers.iter().enumerate() {
+            let core = worker.pinned_to.map_or_else(|| "-".to_owned(), |core| core.to_string());
+            line(f, &index.to_string(), &worker.counts, &core)?;
+        }
+        line(f, "total", &self.total(), "")
+    }
+}

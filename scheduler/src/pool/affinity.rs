@@ -1,0 +1,96 @@
+//! Which worker runs on which core.
+//!
+//! `core_affinity` lists the cores of the calling thread's mask, so containers and `taskset`
+//! are respected. It aborts the process on an id of 1024 or more, so ids are checked here
+//! before one gets that far.
+
+use super::error::{BuildError, Kind};
+#[cfg(feature = "affinity")]
+use core_affinity::CoreId;
+
+/// `core_affinity`'s own mask ends here.
+const CORE_LIMIT: usize = 1024;
+
+/// Whether workers are bound to cores.
+///
+/// The cores are listed once, by the thread that builds the pool, and only those that this
+/// thread may run on count. A thread that a *pinned worker* starts inherits its one-core mask,
+/// and sees an `available_parallelism` of 1: build further pools from elsewhere.
+///
+/// If the system then refuses to pin a worker, it runs unpinned, and
+/// [`Metrics::pinned`](crate::Metrics::pinned) says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pinning {
+    /// One core for each worker if there are as many workers as cores, and no CPU quota
+    /// (of a container, say) allows less; else no pinning. Without the feature `affinity`, the
+    /// same as `Off`.
+    #[default]
+    Auto,
+    /// Workers run where the system puts them.
+    Off,
+    /// Worker *i* is bound to the *i*-th core of the list, from the start again when it ends.
+    Cores(Vec<usize>),
+}
+
+/// A core for each worker, or none for all.
+#[derive(Debug)]
+pub(crate) struct Plan(Option<Vec<usize>>);
+
+impl Plan {
+    /// Checks what was asked for. Called on the thread that builds the pool.
+    pub(crate) fn new(
+        pinning: &Pinning,
+        workers: usize,
+        parallelism: usize,
+    ) -> Result<Self, BuildError> {
+        match pinning {
+            Pinning::Off => Ok(Self(None)),
+            Pinning::Auto => {
+                let listed = listed_cores().unwrap_or_default();
+                let all = listed.len() == workers
+                    && parallelism >= workers
+                    && listed.iter().all(|&core| core < CORE_LIMIT);
+                Ok(Self(all.then_some(listed)))
+            }
+            Pinning::Cores(cores) => {
+                if cores.is_empty() {
+                    return Err(Kind::NoCores.into());
+                }
+                if let Some(&core) = cores.iter().find(|&&core| core >= CORE_LIMIT) {
+                    return Err(Kind::CoreTooLarge(core).into());
+                }
+                let listed = listed_cores().ok_or(Kind::NoAffinity)?;
+                if let Some(&core) = cores.iter().find(|core| !listed.contains(core)) {
+                    return Err(Kind::CoreNotListed { core, listed }.into());
+                }
+                Ok(Self(Some(cores.clone())))
+            }
+        }
+    }
+
+    /// The core of a worker.
+    pub(crate) fn core(&self, worker: usize) -> Option<usize> {
+        self.0.as_ref().map(|cores| cores[worker % cores.len()])
+    }
+}
+
+/// The cores that the calling thread may run on; `None` if that cannot be told.
+#[cfg(feature = "affinity")]
+fn listed_cores() -> Option<Vec<usize>> {
+    Some(core_affinity::get_core_ids()?.into_iter().map(|core| core.id).collect())
+}
+#[cfg(not(feature = "affinity"))]
+fn listed_cores() -> Option<Vec<usize>> {
+    None
+}
+
+/// Binds the calling thread to a core that was listed. False if the system refuses.
+#[cfg(feature = "affinity")]
+pub(crate) fn pin_current_thread(core: usize) -> bool {
+    core_affinity::set_for_current(CoreId { id: core })
+}
+#[cfg(not(feature = "affinity"))]
+pub(crate) fn pin_current_thread(_: usize) -> bool {
+    false
+}

@@ -1,0 +1,379 @@
+//! Options, checks, and the start of the threads.
+//!
+//! Everything that can be wrong is checked before the first thread is spawned. The threads
+//! then wait at a start line until all of them exist; if one cannot be spawned, the others
+//! leave from there without having called a hook or taken a job.
+
+use super::affinity::{self, Pinning, Plan};
+use super::error::{BuildError, Kind};
+use super::registry::{Hooks, Registry};
+use super::worker::{Role, Worker};
+use super::{MAX_THREADS, ThreadPool};
+use crate::queue::Tail;
+use crate::sync::{Arc, Condvar, Mutex, thread};
+use std::any::Any;
+use std::fmt;
+use std::io;
+
+/// The environment variable that sets the default number of workers.
+const NUM_THREADS: &str = "SCHEDULER_NUM_THREADS";
+
+/// Address space for a worker's stack. Memory is taken page by page as it is used, so a large
+/// reserve costs nothing; a smaller one would limit how deep `join` can recurse.
+const STACK_SIZE: usize = 8 << 20;
+
+type Spawn = Box<dyn FnMut(ThreadBuilder) -> io::Result<()>>;
+
+/// Options for a [`ThreadPool`].
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Pinning, ThreadPoolBuilder};
+///
+/// let pool = ThreadPoolBuilder::new()
+///     .num_threads(4)
+///     .thread_name(|index| format!("crunch-{index}"))
+///     .stack_size(16 << 20)
+///     .pinning(Pinning::Off)
+///     .build()?;
+/// assert_eq!(pool.current_num_threads(), 4);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+#[must_use = "call `build` or `build_global`"]
+#[derive(Default)]
+pub struct ThreadPoolBuilder {
+    num_threads: usize,
+    thread_name: Option<Box<dyn FnMut(usize) -> String>>,
+    stack_size: Option<usize>,
+    pinning: Pinning,
+    hooks: Hooks,
+    spawn: Option<Spawn>,
+}
+
+impl ThreadPoolBuilder {
+    /// The defaults: see each option.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of workers; at most 65,535. The default, 0, is the value of the environment
+    /// variable `SCHEDULER_NUM_THREADS` if that is set and neither empty nor 0, else
+    /// [`available_parallelism`](std::thread::available_parallelism), which respects the
+    /// thread's affinity mask and a container's CPU quota.
+    pub fn num_threads(mut self, num_threads: usize) -> Self {
+        self.num_threads = num_threads;
+        self
+    }
+
+    /// Names the threads; called with each index before the first thread is spawned. The
+    /// default is `scheduler-0`, `scheduler-1`, …
+    pub fn thread_name(mut self, name: impl FnMut(usize) -> String + 'static) -> Self {
+        self.thread_name = Some(Box::new(name));
+        self
+    }
+
+    /// The stack of each worker in bytes, of address space; the default is 8 MiB. A deep
+    /// recursion over `join` wants more: see [`join`](crate::join).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Whether workers are bound to cores; the default is [`Pinning::Auto`].
+    pub fn pinning(mut self, pinning: Pinning) -> Self {
+        self.pinning = pinning;
+        self
+    }
+
+    /// Called by each worker with its index, before its first job. A panic in it goes to the
+    /// panic handler, and the worker goes on.
+    pub fn start_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.start = Some(Box::new(handler));
+        self
+    }
+
+    /// Called by each worker with its index, after its last job. A panic in it goes to the
+    /// panic handler.
+    pub fn exit_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.exit = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each panic that nobody can receive: that of a spawned closure whose handle
+    /// is gone, or of a hook. It runs wherever that turns out, mostly on a worker; a panic of
+    /// its own is dropped.
+    ///
+    /// By default such a panic is dropped, as for a thread of `std` whose handle is gone: the
+    /// panic hook has printed it already. The process is never aborted.
+    pub fn panic_handler(
+        mut self,
+        handler: impl Fn(Box<dyn Any + Send>) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.panic = Some(Arc::new(Box::new(handler)));
+        self
+    }
+
+    /// Lets the caller supply the threads: `spawn` is called once for each worker and has to
+    /// see to it that [`ThreadBuilder::run`] is called, on a thread of its own that lasts until
+    /// it returns. Name and stack size are wishes then. The pool cannot join such threads: a
+    /// shutdown returns when `run` is about to return on all of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPoolBuilder::new()
+    ///     .num_threads(2)
+    ///     .spawn_handler(|worker| {
+    ///         std::thread::Builder::new().spawn(|| worker.run()).map(drop)
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    pub fn spawn_handler(
+        mut self,
+        spawn: impl FnMut(ThreadBuilder) -> io::Result<()> + 'static,
+    ) -> Self {
+        self.spawn = Some(Box::new(spawn));
+        self
+    }
+
+    /// Builds the pool and starts its workers.
+    ///
+    /// # Errors
+    ///
+    /// More than 65,535 threads; `SCHEDULER_NUM_THREADS` is not a number (only if it is used);
+    /// a core that is not available; a thread name with a NUL; a thread that the system does
+    /// not spawn. The message names what was wrong. Nothing is left running.
+    pub fn build(self) -> Result<ThreadPool, BuildError> {
+        let workers = self.checked_num_threads()?;
+        let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
+        let plan = Plan::new(&self.pinning, workers, parallelism)?;
+        let mut name = self.thread_name.unwrap_or_else(|| Box::new(|i| format!("scheduler-{i}")));
+        let names: Vec<String> = (0..workers).map(&mut name).collect();
+        if let Some(index) = names.iter().position(|name| name.contains('\0')) {
+            return Err(Kind::ThreadName(index).into());
+        }
+
+        let (registry, tails) = Registry::new(workers, self.hooks);
+        let mut starter = Starter::default();
+        let stack_size = self.stack_size.unwrap_or(STACK_SIZE);
+        let mut spawn = self.spawn;
+        for (index, (tail, name)) in tails.into_iter().zip(names).enumerate() {
+            let seat = Seat {
+                registry: Arc::clone(&registry),
+                line: Arc::clone(&starter.line),
+                index,
+                tail,
+                core: plan.core(index),
+            };
+            let worker = ThreadBuilder { seat: Some(seat), name, stack_size };
+            let spawned = match &mut spawn {
+                Some(spawn) => spawn(worker),
+                None => worker.spawn().map(|thread| starter.threads.push(thread)),
+            };
+            if let Err(error) = spawned {
+                return Err(Kind::Spawn { index, threads: workers, error }.into());
+            }
+        }
+        Ok(ThreadPool::from_parts(registry, starter.go()))
+    }
+
+    /// Builds the pool and makes it the global one, which the free functions use outside any
+    /// pool. Without this, the global pool is built with the defaults at its first use.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); and if there is a global pool already.
+    pub fn build_global(self) -> Result<(), BuildError> {
+        super::global::set(|| self.build())
+    }
+
+    fn checked_num_threads(&self) -> Result<usize, BuildError> {
+        let asked = match self.num_threads {
+            0 => num_threads_from_environment()?,
+            n => n,
+        };
+        let workers = match asked {
+            0 => thread::available_parallelism().map_or(1, |n| n.get()).min(MAX_THREADS),
+            n => n,
+        };
+        if workers > MAX_THREADS {
+            return Err(Kind::TooManyThreads(workers).into());
+        }
+        Ok(workers)
+    }
+}
+
+fn num_threads_from_environment() -> Result<usize, BuildError> {
+    let Some(value) = std::env::var_os(NUM_THREADS).filter(|value| !value.is_empty()) else {
+        return Ok(0);
+    };
+    let value = value.to_string_lossy();
+    let wrong = |_| Kind::Variable { name: NUM_THREADS, value: value.clone().into_owned() };
+    Ok(value.trim().parse().map_err(wrong)?)
+}
+
+impl fmt::Debug for ThreadPoolBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPoolBuilder")
+            .field("num_threads", &self.num_threads)
+            .field("thread_name", &self.thread_name.is_some())
+            .field("stack_size", &self.stack_size)
+            .field("pinning", &self.pinning)
+            .field("hooks", &self.hooks)
+            .field("spawn_handler", &self.spawn.is_some())
+            .finish()
+    }
+}
+
+/// One worker to be run, as a [`spawn_handler`](ThreadPoolBuilder::spawn_handler) gets it.
+///
+/// Dropping it unrun leaves the pool with one worker less; a `broadcast` would then wait for
+/// ever, so return an error from the handler instead.
+#[must_use = "the pool waits for `run` to be called"]
+pub struct ThreadBuilder {
+    /// Taken by `run`.
+    seat: Option<Seat>,
+    name: String,
+    stack_size: usize,
+}
+
+/// What a worker needs to begin.
+struct Seat {
+    registry: Arc<Registry>,
+    line: Arc<StartLine>,
+    index: usize,
+    tail: Tail,
+    core: Option<usize>,
+}
+
+impl ThreadBuilder {
+    /// The worker's index in the pool.
+    pub fn index(&self) -> usize {
+        self.seat.as_ref().map_or(0, |seat| seat.index)
+    }
+
+    /// The name that the thread should have.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The stack that the thread should have, in bytes.
+    pub fn stack_size(&self) -> usize {
+        self.stack_size
+    }
+
+    /// Runs the worker until its pool has shut down.
+    pub fn run(mut self) {
+        if let Some(seat) = self.seat.take() {
+            seat.run();
+        }
+    }
+
+    fn spawn(self) -> io::Result<thread::JoinHandle<()>> {
+        thread::Builder::new()
+            .name(self.name.clone())
+            .stack_size(self.stack_size)
+            .spawn(move || self.run())
+    }
+}
+
+impl Drop for ThreadBuilder {
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat.take() {
+            // So that a shutdown does not wait for it.
+            seat.registry.lifecycle().worker_exits();
+        }
+    }
+}
+
+impl fmt::Debug for ThreadBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadBuilder")
+            .field("index", &self.index())
+            .field("name", &self.name)
+            .field("stack_size", &self.stack_size)
+            .finish()
+    }
+}
+
+impl Seat {
+    fn run(self) {
+        let Self { registry, line, index, tail, core } = self;
+        if line.wait() == Start::Go {
+            registry.sleep().enlist(index);
+            if let Some(core) = core
+                && affinity::pin_current_thread(core)
+            {
+                registry.slot(index).set_pinned_to(core);
+            }
+            let worker = Worker::new(Arc::clone(&registry), index, tail);
+            worker.enter(|| {
+                registry.call_hook(&registry.hooks().start, index);
+                worker.run_until(&registry.slot(index).terminate, Role::Main);
+                registry.call_hook(&registry.hooks().exit, index);
+            });
+            debug_assert!(worker.take_local().is_none(), "a stopped pool holds no job");
+        }
+        registry.lifecycle().worker_exits();
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Start {
+    #[default]
+    Wait,
+    Go,
+    GoHome,
+}
+
+/// Where the workers wait until all of them exist.
+#[derive(Default)]
+struct StartLine {
+    state: Mutex<Start>,
+    changed: Condvar,
+}
+
+impl StartLine {
+    fn wait(&self) -> Start {
+        let mut state = self.state.lock().unwrap();
+        while *state == Start::Wait {
+            state = self.changed.wait(state).unwrap();
+        }
+        *state
+    }
+
+    fn set(&self, start: Start) {
+        *self.state.lock().unwrap() = start;
+        self.changed.notify_all();
+    }
+}
+
+/// The threads started so far. Dropped before [`go`](Starter::go), by an error or by a panic
+/// in a user's handler, it sends them home and joins them.
+#[derive(Default)]
+struct Starter {
+    line: Arc<StartLine>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Starter {
+    fn go(mut self) -> Vec<thread::JoinHandle<()>> {
+        self.line.set(Start::Go);
+        std::mem::take(&mut self.threads)
+    }
+}
+
+impl Drop for Starter {
+    fn drop(&mut self) {
+        if *self.line.state.lock().unwrap() == Start::Wait {
+            self.line.set(Start::GoHome);
+        }
+        for thread in self.threads.drain(..) {
+            // It ran nothing that could panic.
+            let _ = thread.join();
+        }
+    }
+}

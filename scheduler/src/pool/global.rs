@@ -1,0 +1,60 @@
+//! The global pool: made at first use, or by `build_global`. It lives as long as the process.
+
+use super::error::{BuildError, Kind};
+use super::{ThreadPool, ThreadPoolBuilder};
+use crate::sync::OnceLock;
+use std::sync::Mutex;
+
+static GLOBAL: OnceLock<ThreadPool> = OnceLock::new();
+/// Held while a global pool is being built, so that there is only ever one.
+static BUILDING: Mutex<()> = Mutex::new(());
+
+/// The global pool, which the free functions use outside any pool. Built with the defaults at
+/// its first use, unless [`build_global`](ThreadPoolBuilder::build_global) came before.
+///
+/// # Panics
+///
+/// If it has to be built and cannot be, with the reason. [`try_global`] gives an error instead.
+///
+/// # Examples
+///
+/// ```
+/// assert!(scheduler::global().current_num_threads() >= 1);
+/// ```
+pub fn global() -> &'static ThreadPool {
+    match try_global() {
+        Ok(pool) => pool,
+        Err(error) => panic!("the global thread pool cannot be built: {error}"),
+    }
+}
+
+/// As [`global`], with an error instead of a panic. After an error the next call tries again.
+///
+/// # Errors
+///
+/// As [`ThreadPoolBuilder::build`].
+pub fn try_global() -> Result<&'static ThreadPool, BuildError> {
+    if let Some(pool) = GLOBAL.get() {
+        return Ok(pool);
+    }
+    match set(|| ThreadPoolBuilder::new().build()) {
+        Ok(()) => {}
+        // Somebody else was quicker.
+        Err(error) if GLOBAL.get().is_none() => return Err(error),
+        Err(_) => {}
+    }
+    Ok(GLOBAL.get().expect("set just now"))
+}
+
+/// Builds the global pool, unless there is one.
+pub(super) fn set(build: impl FnOnce() -> Result<ThreadPool, BuildError>) -> Result<(), BuildError> {
+    // A panic while building leaves nothing behind.
+    let _building = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if GLOBAL.get().is_some() {
+        return Err(Kind::GlobalExists.into());
+    }
+    let pool = build()?;
+    let first = GLOBAL.set(pool);
+    debug_assert!(first.is_ok(), "only set under the lock");
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! From running to gone.
+//!
+//! # Protocol
+//!
+//! One word, the *gate*: a closed bit and the number of roots inside. A *root* is a job that no
+//! running frame depends on: a `spawn`, or the closure of an `install`. What a root forks is
+//! not counted; the root waits for it.
+//!
+//! ```text
+//!   Running (open)   --close, by a shutdown-->  Draining (closed, n roots)
+//!   Draining         --the last root leaves-->  Stopped  (closed, 0 roots)   final
+//! ```
+//!
+//! - [`enter`](Gate::enter) counts first and looks at the bit after, in one read-modify-write:
+//!   a root that came in before the close is waited for, one that came after is refused.
+//! - Whoever brings the word to *closed and empty*, by the close itself or by leaving, ends the
+//!   workers.
+//!
+//! Invariant: the workers end when the gate is closed and empty, and then no queue holds a job:
+//! a root leaves only after its queue entry is used up, and its forks end before it does.
+//! Counters of idle workers could not tell this: a thief that has just taken a job still
+//! counts as idle.
+
+use crate::job::cell::Fate;
+use crate::latch::Latch;
+use crate::sync::fault::{self, Fault};
+use crate::sync::{Arc, AtomicBool, AtomicUsize, Counter, Mutex, Ordering};
+use std::panic::Location;
+use std::time::Duration;
+
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// How a pool ends. See [`ThreadPool::shutdown`](crate::ThreadPool::shutdown).
+///
+/// In every mode new work is refused from the moment of the call, closures that are running go
+/// on to their end (a closure cannot be killed), and so do their forks: `join` and `scope` keep
+/// working inside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// Run what is queued, then end. Waits as long as that takes.
+    Drain,
+    /// As `Drain`, up to this long. Then cancel what is still queued, tell running work
+    /// through [`task::is_cancelled`](crate::task::is_cancelled), and return without waiting
+    /// for it; the report names it.
+    DrainFor(Duration),
+    /// Cancel what is queued at once, and wait for what is running.
+    CancelQueued,
+    /// As `CancelQueued`, and tell running work through
+    /// [`task::is_cancelled`](crate::task::is_cancelled).
+    Abort,
+}
+
+/// What became of the work that a pool had when its shutdown began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct ShutdownReport {
+    /// Spawned and installed closures, running or queued at the call, that have run to their
+    /// end (or panic).
+    pub ran: usize,
+    /// Those that were dropped unrun. Their handles say so.
+    pub cancelled: usize,
+    /// Those that still run. Empty unless a deadline has passed, or the call came from one of
+    /// the pool's own workers, which cannot wait for itself.
+    pub stragglers: Vec<Straggler>,
+}
+
+/// A closure that was still running when a shutdown returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Straggler {
+    /// The worker that runs it.
+    pub worker: usize,
+    /// The line that spawned or installed it.
+    pub spawned_at: &'static Location<'static>,
+}
+
+/// The roots of a pool and the end of its workers.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    gate: Gate,
+    /// Queued roots are to be dropped instead of run.
+    cancelling: AtomicBool,
+    /// Running work is asked to stop.
+    aborting: AtomicBool,
+    cancelled: Counter,
+    exit: Mutex<Exit>,
+}
+
+/// The workers whose threads have not ended, and who waits for that.
+#[derive(Debug)]
+struct Exit {
+    workers: usize,
+    waiters: Vec<Arc<Latch>>,
+}
+
+/// See the module's protocol.
+#[derive(Debug)]
+struct Gate(AtomicUsize);
+
+/// What a change of the gate has brought about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Passage {
+    /// Nothing more to do.
+    Done,
+    /// The gate is closed and empty: end the workers.
+    LastOut,
+}
+
+/// What [`Lifecycle::close`] found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closing {
+    pub(crate) passage: Passage,
+    /// Roots inside.
+    pub(crate) roots: usize,
+}
+
+impl Gate {
+    /// Counts a root, unless the gate is closed.
+    fn enter(&self) -> Result<(), Passage> {
+        if fault::is(Fault::GateChecksThenEnters) {
+            if self.0.load(Ordering::Acquire) & CLOSED != 0 {
+                return Err(Passage::Done);
+            }
+            self.0.fetch_add(1, Ordering::AcqRel);
+            return Ok(());
+        }
+        // Ordering: AcqRel on every change: what a root did is visible to whoever ends the pool.
+        if self.0.fetch_add(1, Ordering::AcqRel) & CLOSED == 0 {
+            return Ok(());
+        }
+        Err(self.leave())
+    }
+
+    fn leave(&self) -> Passage {
+        let before = self.0.fetch_sub(1, Ordering::AcqRel);
+        debug_assert_ne!(before & !CLOSED, 0, "left without entering");
+        if before == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
+            Passage::LastOut
+        } else {
+            Passage::Done
+        }
+    }
+}
+
+impl Lifecycle {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            gate: Gate(AtomicUsize::new(0)),
+            cancelling: AtomicBool::new(false),
+            aborting: AtomicBool::new(false),
+            cancelled: Counter::default(),
+            exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
+        }
+    }
+
+    /// Counts a root in. On an error the pool is shutting down and the root must not run.
+    pub(crate) fn enter(&self) -> Result<(), Passage> {
+        self.gate.enter()
+    }
+
+    /// Counts a root out, whose queue entry is used up.
+    pub(crate) fn leave(&self, fate: Fate) -> Passage {
+        if fate == Fate::Cancelled {
+            self.cancelled.add_shared(1);
+        }
+        self.gate.leave()
+    }
+
+    /// Refuses new roots from now on.
+    pub(crate) fn close(&self) -> Closing {
+        let before = self.gate.0.fetch_or(CLOSED, Ordering::AcqRel);
+        let passage = if before == 0 { Passage::LastOut } else { Passage::Done };
+        Closing { passage, roots: before & !CLOSED }
+    }
+
+    /// Whether new roots are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.gate.0.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    pub(crate) fn roots(&self) -> usize {
+        self.gate.0.load(Ordering::Acquire) & !CLOSED
+    }
+
+    pub(crate) fn cancelled(&self) -> usize {
+        self.cancelled.get() as usize
+    }
+
+    /// From now on queued roots are dropped; with `abort`, running ones are asked to stop.
+    pub(crate) fn cancel(&self, abort: bool) {
+        // Relaxed: a root that is picked at the same moment may run or be cancelled; nothing
+        // is read through the flags.
+        self.cancelling.store(true, Ordering::Relaxed);
+        if abort {
+            self.aborting.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.cancelling.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.aborting.load(Ordering::Relaxed)
+    }
+
+    /// A worker's thread ends: its last act in this crate.
+    pub(crate) fn worker_exits(&self) {
+        let waiters = {
+            let mut exit = self.exit.lock().unwrap();
+            exit.workers -= 1;
+            if exit.workers != 0 {
+                return;
+            }
+            std::mem::take(&mut exit.waiters)
+        };
+        for waiter in waiters {
+            // SAFETY: the `Arc` keeps the latch alive during the call.
+            unsafe { Latch::set(&raw const *waiter) };
+        }
+    }
+
+    /// A latch of the caller's own that is set when the last worker has ended.
+    pub(crate) fn on_exit(&self) -> Arc<Latch> {
+        let latch = Arc::new(Latch::new());
+        let mut exit = self.exit.lock().unwrap();
+        if exit.workers == 0 {
+            // SAFETY: `latch` is alive.
+            unsafe { Latch::set(&raw const *latch) };
+        } else {
+            exit.waiters.push(Arc::clone(&latch));
+        }
+        latch
+    }
+}

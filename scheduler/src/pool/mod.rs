@@ -1,0 +1,263 @@
+//! The pool: its threads, and its life.
+
+pub(crate) mod affinity;
+pub(crate) mod builder;
+pub(crate) mod error;
+pub(crate) mod global;
+pub(crate) mod lifecycle;
+pub(crate) mod registry;
+pub(crate) mod worker;
+
+use crate::observe::{Metrics, WorkerMetrics};
+use crate::sync::{Arc, Mutex, asymmetric, thread};
+use builder::ThreadPoolBuilder;
+use error::BuildError;
+use lifecycle::{Shutdown, ShutdownReport, Straggler};
+use registry::Registry;
+use std::fmt;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+use worker::Worker;
+
+/// The most workers that a pool can have: what the idle word can count.
+pub(crate) const MAX_THREADS: usize = 65_535;
+
+/// How long a passed deadline waits for workers that are about to drop what they have picked
+/// from a queue. Shorter, and a report could name one of those a straggler; longer only makes
+/// the deadline later.
+const CANCEL_GRACE: Duration = Duration::from_millis(10);
+
+/// A pool of worker threads.
+///
+/// Dropping it is [`shutdown(Shutdown::Drain)`](Self::shutdown): it returns when all work that
+/// the pool has is done and its threads are gone. Put it into an `Arc` to share it.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// let mut data = vec![3, 1, 2, 9, 7];
+/// let (left, right) = data.split_at_mut(2);
+/// pool.join(|| left.sort(), || right.sort());
+/// assert_eq!(data, [1, 3, 2, 7, 9]);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+pub struct ThreadPool {
+    registry: Arc<Registry>,
+    /// Empty once somebody has joined them, or if the caller supplied the threads.
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+impl ThreadPool {
+    pub(crate) fn from_parts(registry: Arc<Registry>, threads: Vec<thread::JoinHandle<()>>) -> Self {
+        Self { registry, threads: Mutex::new(threads) }
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+}
+
+impl ThreadPool {
+    /// A pool with that many workers, and otherwise the defaults. 0 means the default number,
+    /// see [`ThreadPoolBuilder::num_threads`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ThreadPoolBuilder::build`].
+    pub fn new(num_threads: usize) -> Result<Self, BuildError> {
+        ThreadPoolBuilder::new().num_threads(num_threads).build()
+    }
+
+    /// Options for a pool.
+    pub fn builder() -> ThreadPoolBuilder {
+        ThreadPoolBuilder::new()
+    }
+
+    /// Runs `f` on one of the workers and returns its value. Inside, the free functions
+    /// ([`join`](crate::join), [`scope`](crate::scope), …) use this pool.
+    ///
+    /// # Panics
+    ///
+    /// With the panic of `f`, if it panics; if the pool has been shut down, or is shut down
+    /// before `f` could begin.
+    ///
+    /// # On a worker
+    ///
+    /// Of this pool: `f` runs at once. Of another pool: the worker runs its own pool's jobs
+    /// until `f` has returned. Any other thread blocks, and does not spin.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// assert_eq!(pool.install(scheduler::current_num_threads), 2);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn install<F, R>(&self, f: F) -> R
+    where
+        F: FnOnce() -> R + Send,
+        R: Send,
+    {
+        match self.registry.in_worker(Location::caller(), |_| f()) {
+            Ok(value) => value,
+            Err(refused) => refused.panic(),
+        }
+    }
+
+    /// The number of workers.
+    pub fn current_num_threads(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// The index of the calling thread, if it is a worker of this pool.
+    pub fn current_thread_index(&self) -> Option<usize> {
+        self.registry.own_worker().map(Worker::index)
+    }
+
+    /// What the workers have done so far.
+    pub fn metrics(&self) -> Metrics {
+        let worker = |slot: &registry::WorkerSlot| WorkerMetrics {
+            counts: slot.counters.snapshot(),
+            pinned_to: slot.pinned_to(),
+        };
+        Metrics {
+            workers: self.registry.slots().map(worker).collect(),
+            barrier: asymmetric::barrier(),
+        }
+    }
+
+    /// Ends the pool, in one of the ways of [`Shutdown`], and says what became of its work.
+    ///
+    /// New work is refused from now on: `install`, `join`, `scope` and `broadcast` on the pool
+    /// panic, `spawn` returns a handle that says so, `try_spawn` hands the closure back. Inside
+    /// closures that still run, `join` and `scope` go on to work.
+    ///
+    /// A second call does what its mode adds: `Abort` after `Drain` cancels what the first
+    /// still waits for. On a pool that has stopped it does nothing, and its report is empty.
+    /// Dropping the pool afterwards does not wait for the stragglers of a deadline.
+    ///
+    /// # On a worker
+    ///
+    /// Of this pool: returns at once, since the caller itself is still running, and names the
+    /// caller among the stragglers; the threads end by themselves. Of another pool: runs that
+    /// pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::Shutdown;
+    ///
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let handle = pool.spawn(|| 1 + 1);
+    /// let report = pool.shutdown(Shutdown::Drain);
+    /// assert!(report.cancelled == 0 && report.stragglers.is_empty());
+    /// assert_eq!(handle.join()?, 2);
+    /// assert!(pool.try_spawn(|| 3).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(&self, mode: Shutdown) -> ShutdownReport {
+        let registry = &self.registry;
+        let lifecycle = registry.lifecycle();
+        let cancelled_before = lifecycle.cancelled();
+        let closing = lifecycle.close();
+        registry.pass(closing.passage);
+        match mode {
+            Shutdown::Drain | Shutdown::DrainFor(_) => {}
+            Shutdown::CancelQueued => self.cancel_queued(false),
+            Shutdown::Abort => self.cancel_queued(true),
+        }
+        let stopped = match (registry.own_worker(), mode) {
+            (Some(_), _) => false,
+            (None, Shutdown::DrainFor(patience)) => self.wait_or_cancel(patience),
+            (None, _) => {
+                registry::wait(&lifecycle.on_exit());
+                true
+            }
+        };
+        if stopped {
+            self.join_threads();
+        }
+        let cancelled = lifecycle.cancelled() - cancelled_before;
+        let running = if stopped { 0 } else { lifecycle.roots() };
+        ShutdownReport {
+            ran: closing.roots.saturating_sub(cancelled + running),
+            cancelled,
+            stragglers: if stopped { Vec::new() } else { self.stragglers() },
+        }
+    }
+
+    /// `DrainFor`: whether the pool has stopped, within the time or because nothing ran when
+    /// it was over.
+    fn wait_or_cancel(&self, patience: Duration) -> bool {
+        let exit = self.registry.lifecycle().on_exit();
+        // A time beyond what the clock can say is no deadline.
+        let Some(deadline) = Instant::now().checked_add(patience) else {
+            registry::wait(&exit);
+            return true;
+        };
+        if exit.wait_until(deadline) {
+            return true;
+        }
+        self.cancel_queued(true);
+        // What is left was running at the deadline, or is just being dropped by a worker.
+        exit.wait_until(Instant::now() + CANCEL_GRACE)
+    }
+
+    /// Drops what is queued. Workers drop what they come across; but all of them may be stuck,
+    /// so the caller goes through the queues as a thief would.
+    fn cancel_queued(&self, abort: bool) {
+        self.registry.lifecycle().cancel(abort);
+        self.registry.drop_queued_roots();
+    }
+
+    /// What runs now.
+    fn stragglers(&self) -> Vec<Straggler> {
+        let running = |(worker, slot): (usize, &registry::WorkerSlot)| {
+            slot.running().map(|spawned_at| Straggler { worker, spawned_at })
+        };
+        self.registry.slots().enumerate().filter_map(running).collect()
+    }
+
+    fn join_threads(&self) {
+        // Not under the lock: a thread that ends may run a user's destructor that comes here.
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap());
+        for thread in threads {
+            // A worker catches what its jobs and hooks throw.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// [`ThreadPool::shutdown`] with [`Shutdown::Drain`], unless it was shut down before.
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        if !self.registry.lifecycle().is_closed() {
+            let _ = self.shutdown(Shutdown::Drain);
+        }
+    }
+}
+
+impl fmt::Debug for ThreadPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPool").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// The number of workers of the current pool: the calling worker's, or else the global one.
+///
+/// # Panics
+///
+/// As [`global`](crate::global), outside any pool.
+pub fn current_num_threads() -> usize {
+    match Worker::current() {
+        Some(worker) => worker.registry().len(),
+        None => global::global().current_num_threads(),
+    }
+}
+
+/// The index of the calling thread in its pool; `None` if it is no worker.
+pub fn current_thread_index() -> Option<usize> {
+    Worker::current().map(Worker::index)
+}

@@ -1,0 +1,374 @@
+//! What the workers of a pool share.
+
+use super::lifecycle::{Lifecycle, Passage};
+use super::worker::Worker;
+use crate::job::cell::{Fate, Unclaimed};
+use crate::job::{JobRef, StackJob};
+use crate::latch::Latch;
+use crate::observe::Counters;
+use crate::queue::{Head, Injector, Steal, Stealer, Tail};
+use crate::sleep::Sleep;
+use crate::sync::asymmetric::heavy;
+use crate::sync::fault::{self, Fault};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering, spin_loop};
+use crate::unwind::{self, Payload};
+use crossbeam_utils::CachePadded;
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+
+/// The user's functions that a pool calls.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) start: Option<Box<dyn Fn(usize) + Send + Sync>>,
+    pub(crate) exit: Option<Box<dyn Fn(usize) + Send + Sync>>,
+    pub(crate) panic: Option<Arc<PanicHandler>>,
+}
+
+pub(crate) type PanicHandler = Box<dyn Fn(Payload) + Send + Sync>;
+
+/// The part of a worker that others reach.
+#[derive(Debug)]
+pub(crate) struct WorkerSlot {
+    pub(crate) head: Head,
+    pub(crate) stealer: Stealer,
+    /// Jobs for this worker alone.
+    pub(crate) inbox: Injector,
+    /// Set when the pool has stopped.
+    pub(crate) terminate: Latch,
+    pub(crate) counters: Counters,
+    /// The core it is pinned to, plus one; 0 if it is not.
+    pinned_to: AtomicUsize,
+    /// Where the root that it runs was spawned; null between roots.
+    running: AtomicPtr<Location<'static>>,
+}
+
+/// The shared part of a pool.
+pub(crate) struct Registry {
+    slots: Box<[CachePadded<WorkerSlot>]>,
+    injector: Injector,
+    sleep: Sleep,
+    lifecycle: Lifecycle,
+    hooks: Hooks,
+}
+
+impl WorkerSlot {
+    pub(crate) fn pinned_to(&self) -> Option<usize> {
+        self.pinned_to.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(crate) fn set_pinned_to(&self, core: usize) {
+        self.pinned_to.store(core + 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn running(&self) -> Option<&'static Location<'static>> {
+        // Ordering: Acquire, with the Release in `begin_root`, which publishes nothing but
+        // itself: a `Location` is a constant of the program.
+        let site = self.running.load(Ordering::Acquire).cast_const();
+        // SAFETY: null, or stored from a `&'static Location`.
+        unsafe { site.as_ref() }
+    }
+
+    /// Notes which root runs here now; returns the one before, which goes on later.
+    fn begin_root(&self, site: *const Location<'static>) -> *const Location<'static> {
+        let before = self.running.load(Ordering::Relaxed);
+        self.running.store(site.cast_mut(), Ordering::Release);
+        before
+    }
+}
+
+impl Registry {
+    pub(crate) fn new(workers: usize, hooks: Hooks) -> (Arc<Self>, Vec<Tail>) {
+        let tails: Vec<Tail> = (0..workers).map(|_| Tail::new()).collect();
+        let slot = |tail: &Tail| WorkerSlot {
+            head: Head::new(),
+            stealer: tail.stealer(),
+            inbox: Injector::new(),
+            terminate: Latch::new(),
+            counters: Counters::default(),
+            pinned_to: AtomicUsize::new(0),
+            running: AtomicPtr::new(ptr::null_mut()),
+        };
+        let registry = Self {
+            slots: tails.iter().map(|tail| CachePadded::new(slot(tail))).collect(),
+            injector: Injector::new(),
+            sleep: Sleep::new(workers),
+            lifecycle: Lifecycle::new(workers),
+            hooks,
+        };
+        (Arc::new(registry), tails)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn slot(&self, index: usize) -> &WorkerSlot {
+        &self.slots[index]
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &WorkerSlot> {
+        self.slots.iter().map(|slot| &**slot)
+    }
+
+    pub(crate) fn injector(&self) -> &Injector {
+        &self.injector
+    }
+
+    pub(crate) fn sleep(&self) -> &Sleep {
+        &self.sleep
+    }
+
+    pub(crate) fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// The calling thread's worker, if it is one of this pool's.
+    #[inline]
+    pub(crate) fn own_worker<'a>(&self) -> Option<&'a Worker> {
+        Worker::current().filter(|worker| ptr::eq(Arc::as_ptr(worker.registry()), self))
+    }
+
+    /// Queues a job: on the caller's own deque if it is a worker of this pool, else globally.
+    pub(crate) fn submit(&self, job: JobRef) {
+        match self.own_worker() {
+            Some(worker) => {
+                worker.push(job);
+            }
+            None => self.inject(job),
+        }
+    }
+
+    /// Queues a job globally.
+    pub(crate) fn inject(&self, job: JobRef) {
+        self.injector.push(job);
+        self.sleep.announce();
+    }
+
+    /// Gives every worker a job of its own.
+    pub(crate) fn inject_each(&self, jobs: impl Iterator<Item = JobRef>) {
+        for (index, job) in jobs.enumerate() {
+            self.slot(index).inbox.push(job);
+            self.sleep.announce_to(index);
+        }
+    }
+
+    /// Drops every root that is queued, taking from the queues as a thief would; forks go back
+    /// to the global queue. The lifecycle is cancelling, so that running a root drops it.
+    pub(crate) fn drop_queued_roots(&self) {
+        debug_assert!(self.lifecycle.is_cancelling());
+        let mut forks = Vec::new();
+        let mut take = |job: JobRef| if job.is_root() { job.run() } else { forks.push(job) };
+        let mut drain = |steal: &dyn Fn() -> Steal<JobRef>| {
+            loop {
+                match steal() {
+                    Steal::Success(job) => take(job),
+                    Steal::Empty => break,
+                    Steal::Retry => spin_loop(),
+                }
+            }
+        };
+        drain(&|| self.injector.steal());
+        for slot in self.slots() {
+            drain(&|| slot.stealer.steal());
+            if !self.sleep.word().peek().eager() {
+                drain(&|| {
+                    let top = slot.head.top();
+                    heavy();
+                    slot.head.force(top)
+                });
+            }
+        }
+        forks.into_iter().for_each(|job| self.inject(job));
+    }
+
+    /// Counts a root out; the last one of a closed pool ends the workers.
+    pub(crate) fn leave(&self, fate: Fate) {
+        self.pass(self.lifecycle.leave(fate));
+    }
+
+    /// Does what a change of the gate calls for.
+    pub(crate) fn pass(&self, passage: Passage) {
+        if passage == Passage::LastOut {
+            for slot in self.slots() {
+                // SAFETY: the caller keeps the registry alive during the call.
+                unsafe { Latch::set(&raw const slot.terminate) };
+                if fault::is(Fault::TerminateWakesOne) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Runs a root's closure on the current worker, noting where it came from. A panic goes on.
+    pub(crate) fn run_root<R>(
+        &self,
+        site: &'static Location<'static>,
+        closure: impl FnOnce() -> R,
+    ) -> R {
+        /// Puts the one before back, also after a panic.
+        struct Restore<'a>(&'a WorkerSlot, *const Location<'static>);
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.begin_root(self.1);
+            }
+        }
+        let worker = Worker::current().expect("roots run on workers");
+        let slot = self.slot(worker.index());
+        let _restore = Restore(slot, slot.begin_root(site));
+        closure()
+    }
+
+    /// Where panics go that nobody can receive.
+    pub(crate) fn unclaimed(&self) -> Unclaimed {
+        let handler = self.hooks.panic.clone();
+        Unclaimed(Box::new(move |payload| report(handler.as_deref(), payload)))
+    }
+
+    /// Calls a hook of the user's; its panic goes to the panic handler.
+    pub(crate) fn call_hook(&self, hook: &Option<Box<dyn Fn(usize) + Send + Sync>>, index: usize) {
+        if let Some(hook) = hook
+            && let Err(payload) = unwind::catch(|| hook(index))
+        {
+            report(self.hooks.panic.as_deref(), payload);
+        }
+    }
+
+    /// Runs `f` on a worker of this pool and returns its value. A worker of this pool runs it
+    /// at once. A worker of another pool runs its own pool's jobs meanwhile. Any other thread
+    /// blocks.
+    ///
+    /// Refused, with `f` back, if the pool is shutting down.
+    pub(crate) fn in_worker<F, R>(
+        &self,
+        site: &'static Location<'static>,
+        f: F,
+    ) -> Result<R, Refused<F>>
+    where
+        F: FnOnce(&Worker) -> R + Send,
+        R: Send,
+    {
+        if let Some(worker) = self.own_worker() {
+            return Ok(f(worker));
+        }
+        self.in_worker_from_outside(site, f)
+    }
+
+    #[cold]
+    fn in_worker_from_outside<F, R>(
+        &self,
+        site: &'static Location<'static>,
+        f: F,
+    ) -> Result<R, Refused<F>>
+    where
+        F: FnOnce(&Worker) -> R + Send,
+        R: Send,
+    {
+        if let Err(passage) = self.lifecycle.enter() {
+            self.pass(passage);
+            return Err(Refused::Closed(f));
+        }
+        let job = StackJob::new(|| {
+            let root = Root(self);
+            if self.lifecycle.is_cancelling() {
+                root.cancel();
+                return Err(f);
+            }
+            self.run_root(site, || Ok(f(Worker::current().expect("roots run on workers"))))
+        });
+        // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
+        // this is its one `JobRef`.
+        let job_ref = unsafe { job.as_job_ref() };
+        self.inject(job_ref.into_root());
+        wait(job.latch());
+        // SAFETY: the latch is set.
+        match unsafe { job.take_result() } {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(f)) => Err(Refused::Cancelled(f)),
+            Err(payload) => unwind::resume(payload),
+        }
+    }
+}
+
+/// Waits for a latch: a worker, of whichever pool, runs other jobs meanwhile; any other thread
+/// blocks.
+pub(crate) fn wait(latch: &Latch) {
+    match Worker::current() {
+        Some(worker) => worker.run_until(latch, super::worker::Role::Waiting),
+        None => latch.wait(),
+    }
+}
+
+/// Why [`Registry::in_worker`] did not run a closure.
+#[derive(Debug)]
+pub(crate) enum Refused<F> {
+    /// The pool was shutting down already.
+    Closed(F),
+    /// It was queued, and a shutdown cancelled it.
+    Cancelled(F),
+}
+
+impl<F> Refused<F> {
+    /// For calls that have no other way to say it.
+    #[track_caller]
+    pub(crate) fn panic(self) -> ! {
+        match self {
+            Self::Closed(_) => panic!("the thread pool has been shut down"),
+            Self::Cancelled(_) => {
+                panic!("the thread pool was shut down before the closure could run")
+            }
+        }
+    }
+}
+
+/// Counts a root out when it is dropped.
+struct Root<'a>(&'a Registry);
+
+impl Root<'_> {
+    fn cancel(self) {
+        self.0.leave(Fate::Cancelled);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Root<'_> {
+    fn drop(&mut self) {
+        self.0.leave(Fate::Ran);
+    }
+}
+
+/// Hands a panic to the user's handler. Without one it is dropped: the panic hook has printed
+/// it already, as for a thread of `std` whose handle is gone.
+fn report(handler: Option<&PanicHandler>, payload: Payload) {
+    match handler {
+        Some(handler) => {
+            if let Err(second) = unwind::catch(|| handler(payload)) {
+                unwind::drop_quietly(second);
+            }
+        }
+        None => unwind::drop_quietly(payload),
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("workers", &self.slots.len())
+            .field("lifecycle", &self.lifecycle)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("start", &self.start.is_some())
+            .field("exit", &self.exit.is_some())
+            .field("panic", &self.panic.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,415 @@
+//! A worker: its local deque, where it looks for work, and the one loop in which it runs and
+//! waits.
+//!
+//! The life of a worker's thread, the wait in a `join` and the wait at the end of a scope are
+//! the same function, [`Worker::run_until`]: run jobs until a latch is set. Nothing else in the
+//! crate takes work.
+
+use super::registry::Registry;
+use crate::job::{Header, JobRef};
+use crate::latch::Latch;
+use crate::observe::Counters;
+use crate::queue::head::Pop;
+use crate::queue::{Head, Steal, Tail};
+use crate::rng::XorShift32;
+use crate::sleep::{Woken, Word};
+use crate::sync::asymmetric::{heavy, light_owner};
+use crate::sync::fault::{self, Fault};
+use crate::sync::{Arc, SEARCH_ROUNDS, spin_loop, thread_local_const};
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+
+/// A worker looks at the global queue first on every so-manieth pick from its own deque, so
+/// that outside work is not starved by a pool that keeps itself busy. Go and tokio started
+/// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
+const INJECTOR_INTERVAL: u32 = 61;
+
+/// Pauses between two rounds of a search. More: less traffic on the victims' lines, later
+/// steals.
+const SPINS_PER_ROUND: u32 = 16;
+
+thread_local_const! {
+    static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())
+}
+
+/// What only the worker's own thread uses. Lives on that thread's stack.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Of this worker, in the registry.
+    head: NonNull<Head>,
+    /// Of the pool, in the registry.
+    word: NonNull<Word>,
+    /// The index whose push fills the head.
+    full_at: Cell<usize>,
+    tail: Tail,
+    index: usize,
+    registry: Arc<Registry>,
+    rng: XorShift32,
+    picks: Cell<u32>,
+    /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
+    forced_from: Cell<Option<usize>>,
+    /// For `last_look`: the `top` of every head.
+    tops: Box<[Cell<usize>]>,
+}
+
+/// What a worker waits for while it runs jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The end of the pool: the loop of its thread.
+    Main,
+    /// Something that a job of its own needs: injected work comes last.
+    Waiting,
+}
+
+/// How the wait for a job ended that had left the head.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Waited {
+    /// It was still in the tail: the caller has it again, unrun.
+    GotBack,
+    /// Somebody has run it.
+    Done,
+}
+
+impl Worker {
+    pub(crate) fn new(registry: Arc<Registry>, index: usize, tail: Tail) -> Self {
+        let head = &registry.slot(index).head;
+        Self {
+            head: NonNull::from(head),
+            word: NonNull::from(registry.sleep().word()),
+            full_at: Cell::new(head.next_index().wrapping_add(head.room() - 1)),
+            tail,
+            index,
+            rng: XorShift32::new(index),
+            picks: Cell::new(0),
+            forced_from: Cell::new(None),
+            tops: (0..registry.len()).map(|_| Cell::new(0)).collect(),
+            registry,
+        }
+    }
+
+    /// The worker whose thread this is. The reference must not leave the thread, and `Worker`
+    /// is not `Sync`, so it cannot.
+    #[inline(always)]
+    pub(crate) fn current<'a>() -> Option<&'a Self> {
+        let worker = CURRENT.with(Cell::get);
+        // SAFETY: set only in `enter`, to a worker that outlives everything that runs on the
+        // thread until the cell is cleared again.
+        unsafe { worker.as_ref() }
+    }
+
+    /// Makes this the thread's worker while `f` runs.
+    pub(crate) fn enter(&self, f: impl FnOnce()) {
+        struct Leave;
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                CURRENT.with(|current| current.set(ptr::null()));
+            }
+        }
+        CURRENT.with(|current| {
+            assert!(current.get().is_null(), "the thread is a worker already");
+            current.set(self);
+        });
+        let _leave = Leave;
+        f();
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    #[inline(always)]
+    fn head(&self) -> &Head {
+        // SAFETY: in the registry, which this worker keeps alive.
+        unsafe { self.head.as_ref() }
+    }
+
+    #[inline(always)]
+    fn word(&self) -> &Word {
+        // SAFETY: as in `head`.
+        unsafe { self.word.as_ref() }
+    }
+
+    fn counters(&self) -> &Counters {
+        &self.registry.slot(self.index).counters
+    }
+
+    /// Puts a job at the newest end of the local deque, and returns its index in the head.
+    #[inline(always)]
+    pub(crate) fn push(&self, job: JobRef) -> usize {
+        let index = self.head().push(job);
+        if !fault::is(Fault::PushNoLight) {
+            // Pairs with the `heavy` of a worker's last look: either the load below sees that
+            // worker, or its forced steal sees the job.
+            light_owner();
+        }
+        if index == self.full_at.get() || !self.word().is_quiet() {
+            self.push_slow();
+        }
+        index
+    }
+
+    /// Somebody may be hungry, or the head may be full.
+    #[cold]
+    #[inline(never)]
+    fn push_slow(&self) {
+        let head = self.head();
+        if head.room() == 0 {
+            self.spill();
+        }
+        self.full_at.set(head.next_index().wrapping_add(head.room() - 1));
+        let idle = self.word().peek();
+        if fault::is(Fault::PushIgnoresDemand) {
+            return;
+        }
+        if idle.eager() {
+            // No barrier to force with: nothing may stay private.
+            while self.publish_oldest() {}
+            self.registry.sleep().announce();
+        } else if idle.sleeping() + idle.searching() != 0
+            && self.tail.is_empty()
+            && self.publish_oldest()
+        {
+            self.registry.sleep().announce();
+        }
+    }
+
+    /// Moves the oldest private job to the tail. False if there was none.
+    fn publish_oldest(&self) -> bool {
+        let Some(job) = self.head().take_oldest() else { return false };
+        self.tail.push(job);
+        self.counters().publishes.add(1);
+        true
+    }
+
+    /// Makes room: the older half goes to the tail.
+    fn spill(&self) {
+        let half = crate::sync::HEAD_CAPACITY / 2;
+        for _ in 0..half {
+            let Some(job) = self.head().take_oldest() else { break };
+            self.tail.push(job);
+            self.counters().spilled.add(1);
+        }
+        self.registry.sleep().announce();
+    }
+
+    /// Takes the job back that was pushed at `index`, if it is the newest in the head.
+    /// `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on top of it.
+    #[inline(always)]
+    pub(crate) fn pop(&self, index: usize) -> Pop {
+        let head = self.head();
+        if head.next_index() == index.wrapping_add(1) { head.pop(index) } else { Pop::Gone }
+    }
+
+    /// The job at `header` is not the newest in the head. Looks for it in the own deque, running
+    /// what is newer; if somebody has it, runs other jobs until `latch` is set.
+    ///
+    /// A job that left by force may leave *older* ones in the tail: those are found here
+    /// first, and run.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wait_for(&self, header: NonNull<Header>, latch: &Latch) -> Waited {
+        while !latch.is_set() {
+            match self.take_local() {
+                // The caller has its right back, and uses it.
+                Some(job) if job.is(header) => return Waited::GotBack,
+                Some(job) => self.run(job),
+                None => self.run_until(latch, Role::Waiting),
+            }
+        }
+        Waited::Done
+    }
+
+    /// The newest job of the own deque.
+    pub(crate) fn take_local(&self) -> Option<JobRef> {
+        self.head().pop_newest().or_else(|| self.tail.pop())
+    }
+
+    pub(crate) fn run(&self, job: JobRef) {
+        self.counters().jobs.add(1);
+        job.run();
+    }
+
+    /// Runs jobs until `latch` is set: its own, newest first; then stolen ones; and when there
+    /// are none, sleeps.
+    pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
+        while !latch.is_set() {
+            let job = self.take_fair(role).or_else(|| self.take_local());
+            let Some(job) = job.or_else(|| self.find(latch)) else { return };
+            self.run(job);
+        }
+    }
+
+    /// In the main loop, now and then, work from outside before the own.
+    fn take_fair(&self, role: Role) -> Option<JobRef> {
+        if role == Role::Waiting {
+            return None;
+        }
+        let picks = self.picks.get().wrapping_add(1);
+        self.picks.set(picks);
+        if !picks.is_multiple_of(INJECTOR_INTERVAL) {
+            return None;
+        }
+        self.take_inbox().or_else(|| self.take_injected())
+    }
+
+    /// One public job from anywhere, without counting as a searcher.
+    pub(crate) fn steal_public(&self) -> Option<JobRef> {
+        self.take_inbox().or_else(|| self.steal_tails().ok()).or_else(|| self.take_injected())
+    }
+
+    fn take_inbox(&self) -> Option<JobRef> {
+        loop {
+            match self.registry.slot(self.index).inbox.steal() {
+                Steal::Success(job) => return Some(job),
+                Steal::Empty => return None,
+                Steal::Retry => spin_loop(),
+            }
+        }
+    }
+
+    fn take_injected(&self) -> Option<JobRef> {
+        loop {
+            match self.registry.injector().steal() {
+                Steal::Success(job) => {
+                    self.counters().steals_injected.add(1);
+                    return Some(job);
+                }
+                Steal::Empty => return None,
+                Steal::Retry => spin_loop(),
+            }
+        }
+    }
+
+    /// One job from somebody's tail, or whether it is worth to look again.
+    fn steal_tails(&self) -> Result<JobRef, Again> {
+        let mut again = Again(false);
+        for victim in self.victims() {
+            match self.registry.slot(victim).stealer.steal() {
+                Steal::Success(job) => {
+                    self.counters().steals_tail.add(1);
+                    return Ok(job);
+                }
+                Steal::Empty => {}
+                // Somebody else is at it: go on to the next victim.
+                Steal::Retry => again = Again(true),
+            }
+        }
+        Err(again)
+    }
+
+    /// All other workers, from a random one on.
+    fn victims(&self) -> impl Iterator<Item = usize> {
+        let (me, n) = (self.index, self.registry.len());
+        let first = self.rng.below(n);
+        (first..n).chain(0..first).filter(move |&victim| victim != me)
+    }
+
+    /// A job from elsewhere; sleeps while there is none. `None`: the latch is set.
+    #[cold]
+    fn find(&self, latch: &Latch) -> Option<JobRef> {
+        if let Some(job) = self.force_again().or_else(|| self.steal_public()) {
+            return Some(job);
+        }
+        let sleep = self.registry.sleep();
+        let mut searching = sleep.try_search();
+        loop {
+            if searching {
+                for _ in 0..SEARCH_ROUNDS {
+                    let job = self.steal_public();
+                    if job.is_some() || latch.is_set() {
+                        sleep.leave_search();
+                        return job;
+                    }
+                    (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
+                }
+            }
+            let prepared = sleep.prepare(self.index, searching);
+            if let Some(job) = self.last_look() {
+                prepared.cancel();
+                return Some(job);
+            }
+            self.counters().parks.add(1);
+            match prepared.sleep(latch) {
+                Woken::ByLatch => return None,
+                Woken::ToSearch => {
+                    self.counters().wakes.add(1);
+                    searching = true;
+                }
+            }
+        }
+    }
+
+    /// Looks at **every** source of work; `None` means that there was none after the `heavy`
+    /// in here. Whatever can hold a job must be looked at here, or its wake can be lost.
+    fn last_look(&self) -> Option<JobRef> {
+        if fault::is(Fault::SleepNoLook) {
+            return None;
+        }
+        loop {
+            // Before the `heavy`: see `queue/head.rs`.
+            for (victim, top) in self.tops.iter().enumerate() {
+                top.set(self.registry.slot(victim).head.top());
+            }
+            if !fault::is(Fault::SleepNoHeavy) {
+                heavy();
+            }
+            if !fault::is(Fault::LookSkipsInbox)
+                && let Some(job) = self.take_inbox()
+            {
+                return Some(job);
+            }
+            let mut again = match self.steal_tails() {
+                Ok(job) => return Some(job),
+                Err(again) => again,
+            };
+            if !fault::is(Fault::LookSkipsInjector)
+                && let Some(job) = self.take_injected()
+            {
+                return Some(job);
+            }
+            if !self.word().peek().eager() && !fault::is(Fault::NoForcedSteal) {
+                for victim in self.victims() {
+                    match self.force(victim, self.tops[victim].get()) {
+                        Steal::Success(job) => return Some(job),
+                        Steal::Empty => {}
+                        // Its owner or another thief took one; there may be more behind it.
+                        Steal::Retry => again = Again(true),
+                    }
+                }
+            }
+            if again == Again(false) {
+                return None;
+            }
+            spin_loop();
+        }
+    }
+
+    /// Once more from where the last job was taken by force.
+    fn force_again(&self) -> Option<JobRef> {
+        let victim = self.forced_from.take()?;
+        let top = self.registry.slot(victim).head.top();
+        heavy();
+        match self.force(victim, top) {
+            Steal::Success(job) => Some(job),
+            Steal::Empty | Steal::Retry => None,
+        }
+    }
+
+    fn force(&self, victim: usize, top: usize) -> Steal<JobRef> {
+        let steal = self.registry.slot(victim).head.force(top);
+        if matches!(steal, Steal::Success(_)) {
+            self.counters().steals_forced.add(1);
+            self.forced_from.set(Some(victim));
+        }
+        steal
+    }
+}
+
+/// Whether somebody else's exchange was in the way, so that there may be more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Again(bool);

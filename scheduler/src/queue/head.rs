@@ -1,0 +1,201 @@
+//! The private end of a worker's deque: a ring that its owner uses without a fence.
+//!
+//! # Protocol
+//!
+//! Two indices that wrap: `top`, the oldest job, and `bottom`, one past the newest. The jobs
+//! are at `top .. bottom`. `top` only ever grows, by one compare-exchange each time; `bottom`
+//! is written by the owner alone.
+//!
+//! | who | does | by |
+//! |---|---|---|
+//! | owner | [`push`](Head::push): slot, then `bottom + 1` | stores |
+//! | owner | [`pop`](Head::pop): `bottom - 1`, `light`, read `top`; the last job by exchange | stores; an exchange for the last |
+//! | owner | [`take_oldest`](Head::take_oldest), to publish | an exchange |
+//! | thief | [`force`](Head::force): read `top`, `heavy`, read `bottom`, then `top + 1` | an exchange |
+//!
+//! Invariant: a job is taken once. For each index it is either the exchange of `top` past it
+//! that takes it, and only one can succeed; or the owner's pop without an exchange, when it
+//! reads `top < i` after `bottom = i` and `light`. The second excludes the first: a thief that
+//! wants index `i` has read `top = i`, then `heavy`, then `bottom > i`.
+//! - If the thief's `heavy` came before the owner's `light`, the owner's read of `top` sees at
+//!   least what the thief read, `i`: it goes for the exchange too.
+//! - If the owner's `light` came first, the thief reads `bottom = i`, and takes nothing.
+//!
+//! That is why a thief must read `top` *before* its `heavy`, and why it takes one job for each
+//! `heavy`: for a second one `top` would be newer than the barrier.
+//!
+//! The slots are atomics only because a thief may read one that the owner is overwriting; its
+//! exchange then fails, since `top` has moved on by a whole ring.
+//!
+//! Where there is no asymmetric barrier ([`Barrier::Fence`](crate::Barrier)) nobody forces,
+//! and the owner publishes each job at once: then only the owner touches `top`.
+//!
+//! The protocol is Chase and Lev's (SPAA 2005), with the orderings of Lê et al. (PPoPP 2013)
+//! and the owner's fence moved to the thief.
+
+use crate::job::{Header, JobRef};
+use crate::sync::asymmetric::light_owner;
+use crate::sync::fault::{self, Fault};
+use crate::sync::{AtomicPtr, AtomicUsize, HEAD_CAPACITY, Ordering};
+use crossbeam_utils::CachePadded;
+use std::ptr;
+
+const MASK: usize = HEAD_CAPACITY - 1;
+const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
+
+/// The ring. `push`, `pop`, `pop_newest`, `take_oldest` and `room` are the owner's.
+#[derive(Debug)]
+pub(crate) struct Head {
+    bottom: AtomicUsize,
+    slots: Box<[AtomicPtr<Header>]>,
+    /// On a line of its own: thieves read it while the owner writes `bottom`.
+    top: CachePadded<AtomicUsize>,
+}
+
+/// Whether a job pushed at an index is still the owner's.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Pop {
+    Mine,
+    Gone,
+}
+
+/// How many jobs are at `top .. bottom`; negative where a pop is under way.
+#[inline(always)]
+fn distance(top: usize, bottom: usize) -> isize {
+    bottom.wrapping_sub(top).cast_signed()
+}
+
+impl Head {
+    pub(crate) fn new() -> Self {
+        Self {
+            bottom: AtomicUsize::new(0),
+            slots: (0..HEAD_CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+            top: CachePadded::new(AtomicUsize::new(0)),
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self, index: usize) -> &AtomicPtr<Header> {
+        // SAFETY: `slots` has HEAD_CAPACITY elements, a power of two, and never changes.
+        unsafe { self.slots.get_unchecked(index & MASK) }
+    }
+
+    /// Owner. Puts a job at the newest end and returns its index. There must be room.
+    #[inline(always)]
+    pub(crate) fn push(&self, job: JobRef) -> usize {
+        // Relaxed: only the owner writes `bottom`, and the slot is read after `bottom`.
+        let index = self.bottom.load(Ordering::Relaxed);
+        self.slot(index).store(job.into_raw(), Ordering::Relaxed);
+        // Ordering: Release, with the Acquire of `bottom` in `force`: the thief then has the
+        // slot, and the job behind it.
+        self.bottom.store(index.wrapping_add(1), Ordering::Release);
+        index
+    }
+
+    /// Owner. Takes the job back that was pushed at `index`, with everything newer gone.
+    #[inline(always)]
+    pub(crate) fn pop(&self, index: usize) -> Pop {
+        // Relaxed: the `light` orders it before the read of `top`; a thief that reads it only
+        // learns that there is less.
+        self.bottom.store(index, Ordering::Relaxed);
+        if !fault::is(Fault::HeadPopNoLight) {
+            // Pairs with the `heavy` of a forced steal, see the module's invariant.
+            light_owner();
+        }
+        // Relaxed: nothing is read through it.
+        let top = self.top.load(Ordering::Relaxed);
+        if distance(top, index) > 0 { Pop::Mine } else { self.pop_last(index, top) }
+    }
+
+    /// `index` is the oldest job, or has left the ring.
+    #[cold]
+    #[inline(never)]
+    fn pop_last(&self, index: usize, top: usize) -> Pop {
+        let mine = top == index && (fault::is(Fault::HeadPopNoCas) || self.advance_top(top));
+        // The ring is empty now. Without this line `bottom` would stay below `top`, and the
+        // next pushes would be lost.
+        if !fault::is(Fault::HeadPopKeepsBottom) {
+            self.bottom.store(self.top.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        if mine { Pop::Mine } else { Pop::Gone }
+    }
+
+    /// Owner. Takes the newest job.
+    pub(crate) fn pop_newest(&self) -> Option<JobRef> {
+        let bottom = self.bottom.load(Ordering::Relaxed);
+        if distance(self.top.load(Ordering::Relaxed), bottom) <= 0 {
+            return None;
+        }
+        let index = bottom.wrapping_sub(1);
+        match self.pop(index) {
+            // SAFETY: the pop gave the job at `index` to this call alone.
+            Pop::Mine => Some(unsafe { JobRef::from_raw(self.slot(index).load(Ordering::Relaxed)) }),
+            Pop::Gone => None,
+        }
+    }
+
+    /// Owner. Takes the oldest job, to publish it.
+    pub(crate) fn take_oldest(&self) -> Option<JobRef> {
+        loop {
+            let top = self.top.load(Ordering::Relaxed);
+            if distance(top, self.bottom.load(Ordering::Relaxed)) <= 0 {
+                return None;
+            }
+            let job = self.slot(top).load(Ordering::Relaxed);
+            if fault::is(Fault::HeadTakeNoCas) {
+                self.top.store(top.wrapping_add(1), Ordering::Relaxed);
+            } else if !self.advance_top(top) {
+                // A thief took it by force.
+                continue;
+            }
+            // SAFETY: moving `top` past the job gave it to this call alone.
+            return Some(unsafe { JobRef::from_raw(job) });
+        }
+    }
+
+    /// Owner. How many more jobs fit.
+    pub(crate) fn room(&self) -> usize {
+        let top = self.top.load(Ordering::Relaxed);
+        HEAD_CAPACITY - self.bottom.load(Ordering::Relaxed).wrapping_sub(top)
+    }
+
+    /// Owner. The index that the next push gets.
+    pub(crate) fn next_index(&self) -> usize {
+        self.bottom.load(Ordering::Relaxed)
+    }
+
+    /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
+    pub(crate) fn top(&self) -> usize {
+        // Ordering: Acquire, with the Release of `advance_top`: the `bottom` read after it is
+        // not older than the one that let `top` come this far.
+        self.top.load(Ordering::Acquire)
+    }
+
+    /// Thief. Takes the oldest job: `top` was read before the thief's `heavy`, this call is
+    /// after it.
+    pub(crate) fn force(&self, top: usize) -> super::Steal<JobRef> {
+        // Ordering: Acquire, with the Release in `push`.
+        let bottom = self.bottom.load(Ordering::Acquire);
+        if distance(top, bottom) <= 0 {
+            return super::Steal::Empty;
+        }
+        // May be overwritten meanwhile; then the exchange fails.
+        let job = self.slot(top).load(Ordering::Relaxed);
+        if self.advance_top(top) {
+            // SAFETY: moving `top` past the job gave it to this call alone.
+            super::Steal::Success(unsafe { JobRef::from_raw(job) })
+        } else {
+            super::Steal::Retry
+        }
+    }
+
+    /// Takes the job at `top`, against the owner and every thief.
+    fn advance_top(&self, top: usize) -> bool {
+        // Ordering: SeqCst as in Lê et al.: Acquire so that the job read is not older than
+        // `top`, Release so that a later reader of `top` does not see an older `bottom`.
+        self.top
+            .compare_exchange(top, top.wrapping_add(1), Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+}

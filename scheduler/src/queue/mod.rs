@@ -1,0 +1,34 @@
+//! A worker's local deque, and the queue behind all of them.
+//!
+//! ```text
+//!    oldest                                                          newest
+//!    [ tail: crossbeam deque, public ][ head: ring, private until someone is hungry ]
+//!      thieves steal here, FIFO          the owner pushes and pops here, LIFO
+//! ```
+//!
+//! Everything older than the head's oldest job is in the tail. The deque is put together in
+//! `pool/worker.rs`; here are its two halves.
+
+pub(crate) mod head;
+pub(crate) mod shared;
+
+#[cfg(not(scheduler_loom))]
+use crossbeam_deque as deque;
+#[cfg(scheduler_loom)]
+#[path = "model.rs"]
+pub(crate) mod deque;
+
+pub(crate) use head::Head;
+pub(crate) use shared::{Injector, Stealer, Tail};
+
+/// What a look at someone else's queue gave.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Steal<T> {
+    /// A job.
+    Success(T),
+    /// There was nothing.
+    Empty,
+    /// Someone else was quicker; there may be more. Look elsewhere first.
+    Retry,
+}

@@ -1,0 +1,233 @@
+//! When a worker sleeps, and who wakes it. The argument that no wake is lost is in
+//! `sleep/README.md`.
+//!
+//! # Protocol
+//!
+//! Each worker is *busy*, *searching* or *sleeping*; [`Word`] counts the last two. A slot per
+//! worker says who may end its sleep:
+//!
+//! ```text
+//!   AWAKE --prepare, by the worker--> SLEEPING --wake_one, by anyone--> CLAIMED --> WOKEN
+//!     ^                                  |                                            |
+//!     +-----cancel, by the worker--------+                                            |
+//!     +---------------------------- the worker, once it has seen it ------------------+
+//! ```
+//!
+//! Invariants:
+//! - a worker is counted as sleeping from before its last look until the one who ends its
+//!   sleep, itself or a claimer, has counted it out: exactly one of them does;
+//! - a claimer counts it as searching and then unparks it, so `WOKEN` means that the worker
+//!   *is* a searcher, and owes what a searcher owes: to look at everything, or to pass the
+//!   wake on (`leave`).
+//!
+//! [`wake_slot`](Sleep::wake_slot) is the only function here that unparks for work. A latch
+//! unparks its waiter by the parker alone; that worker is then still `SLEEPING` and ends its
+//! sleep itself.
+
+mod word;
+
+use crate::latch::{Latch, Watch};
+use crate::park::Parker;
+use crate::sync::asymmetric::{self, Barrier, light};
+use crate::sync::fault::{self, Fault};
+use crate::sync::{Arc, AtomicU8, OnceLock, Ordering, spin_loop};
+use crossbeam_utils::CachePadded;
+pub(crate) use word::Word;
+
+const AWAKE: u8 = 0;
+const SLEEPING: u8 = 1;
+const CLAIMED: u8 = 2;
+const WOKEN: u8 = 3;
+
+/// The idle side of one pool.
+#[derive(Debug)]
+pub(crate) struct Sleep {
+    word: CachePadded<Word>,
+    slots: Box<[CachePadded<Slot>]>,
+    search_limit: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    state: AtomicU8,
+    /// Set by the worker when it starts, so before it can be found sleeping.
+    parker: OnceLock<Arc<Parker>>,
+}
+
+/// How a sleep ended.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Woken {
+    /// For work: the worker is a searcher now.
+    ToSearch,
+    /// By the latch that it watched: it is busy again.
+    ByLatch,
+}
+
+impl Sleep {
+    pub(crate) fn new(workers: usize) -> Self {
+        let eager = asymmetric::barrier() == Barrier::Fence;
+        let slot = || Slot { state: AtomicU8::new(AWAKE), parker: OnceLock::new() };
+        Self {
+            word: CachePadded::new(Word::new(eager)),
+            slots: (0..workers).map(|_| CachePadded::new(slot())).collect(),
+            // At most half of the workers search at once: more would only take the cores and
+            // the cache lines of those that work.
+            search_limit: (workers as u64).div_ceil(2),
+        }
+    }
+
+    /// What a busy worker reads after each push.
+    pub(crate) fn word(&self) -> &Word {
+        &self.word
+    }
+
+    /// The worker of `index` says how to unpark it. Called on its thread, once.
+    pub(crate) fn enlist(&self, index: usize) {
+        let set = self.slots[index].parker.set(Parker::for_current_thread());
+        debug_assert!(set.is_ok(), "a slot has one worker");
+    }
+
+    /// Work became public: wakes a worker if none would find it otherwise.
+    #[inline]
+    pub(crate) fn announce(&self) {
+        if !fault::is(Fault::AnnounceNoLight) {
+            // Pairs with the `heavy` of `Prepared`'s last look: either this sees the sleeper,
+            // or the sleeper's look sees the work.
+            light();
+        }
+        if self.word.peek().wants_wake() {
+            self.wake_one();
+        }
+    }
+
+    /// The worker of `index` got a job of its own (a broadcast), which nobody else will run.
+    pub(crate) fn announce_to(&self, index: usize) {
+        // As in `announce`; the slot is what the sleeper wrote before its `heavy`.
+        light();
+        self.wake_slot(index);
+    }
+
+    /// Wakes one sleeper, if there is any.
+    #[cold]
+    fn wake_one(&self) {
+        // Acquire: the slots of the sleepers that the word counts are seen as SLEEPING.
+        if self.word.read().sleeping() == 0 {
+            return;
+        }
+        // Always from the front: the same few workers stay warm.
+        let _ = (0..self.slots.len()).any(|index| self.wake_slot(index));
+    }
+
+    /// Ends the sleep of one worker from outside. False if it does not sleep.
+    fn wake_slot(&self, index: usize) -> bool {
+        let slot = &self.slots[index];
+        // A look first: an exchange would take the line from a busy worker.
+        if slot.state.load(Ordering::Relaxed) != SLEEPING {
+            return false;
+        }
+        // Ordering: Acquire, with the Release that made it SLEEPING.
+        let claim =
+            slot.state.compare_exchange(SLEEPING, CLAIMED, Ordering::Acquire, Ordering::Relaxed);
+        if claim.is_err() {
+            return false;
+        }
+        self.word.sleep_to_search();
+        // Ordering: Release, with the Acquire in `sleep`: the worker has been counted over.
+        slot.state.store(WOKEN, Ordering::Release);
+        self.parker(index).unpark();
+        true
+    }
+
+    fn parker(&self, index: usize) -> &Arc<Parker> {
+        self.slots[index].parker.get().expect("a worker enlists before it sleeps")
+    }
+
+    /// A busy worker found nothing of its own. `None`: enough others search already.
+    pub(crate) fn try_search(&self) -> bool {
+        self.word.try_search(self.search_limit)
+    }
+
+    /// A searcher becomes busy, with a job or because its latch is set. The last one wakes
+    /// another: whoever relied on a searcher to find its work relies on that one now.
+    pub(crate) fn leave_search(&self) {
+        let before = self.word.end_search();
+        let last = before.searching() == 1;
+        if last && before.sleeping() != 0 && !fault::is(Fault::LeaveWakesNobody) {
+            self.wake_one();
+        }
+    }
+
+    /// The worker of `index` intends to sleep. It must now issue a `heavy` and look at every
+    /// source, and then either [`cancel`](Prepared::cancel) or [`sleep`](Prepared::sleep).
+    pub(crate) fn prepare(&self, index: usize, searching: bool) -> Prepared<'_> {
+        // Ordering: Release, with the claim in `wake_slot`; the count below comes after it,
+        // so whoever sees the count sees the state.
+        self.slots[index].state.store(SLEEPING, Ordering::Release);
+        let _ = if searching { self.word.search_to_sleep() } else { self.word.begin_sleep() };
+        Prepared { sleep: self, index }
+    }
+}
+
+/// The proof that a worker is counted as sleeping and not yet parked.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Prepared<'a> {
+    sleep: &'a Sleep,
+    index: usize,
+}
+
+impl Prepared<'_> {
+    /// The last look found work, or the latch was set before it was complete: busy again.
+    pub(crate) fn cancel(self) {
+        let before = if self.end_sleep() {
+            self.sleep.word.end_sleep()
+        } else {
+            // Claimed meanwhile: this worker was made a searcher, and leaves as one.
+            return self.sleep.leave_search();
+        };
+        // The look has not shown that there is no *more* work, and a poster may have relied
+        // on this worker while it searched.
+        if before.sleeping() > 1 && before.searching() == 0 {
+            self.sleep.wake_one();
+        }
+    }
+
+    /// Parks until somebody wakes this worker for work, or `latch` is set.
+    pub(crate) fn sleep(self, latch: &Latch) -> Woken {
+        let parker = self.sleep.parker(self.index);
+        let slot = &self.sleep.slots[self.index];
+        if latch.watch(parker) == Watch::Watching {
+            // Ordering: Acquire, with the Release of WOKEN.
+            while slot.state.load(Ordering::Acquire) != WOKEN && !latch.is_set() {
+                parker.park();
+            }
+            latch.unwatch();
+        }
+        if self.end_sleep() {
+            let _ = self.sleep.word.end_sleep();
+            Woken::ByLatch
+        } else {
+            Woken::ToSearch
+        }
+    }
+
+    /// Ends the sleep from inside. False if a claimer was quicker; this worker is then a
+    /// searcher, and counted as one.
+    fn end_sleep(&self) -> bool {
+        let slot = &self.sleep.slots[self.index];
+        // Relaxed: the worker takes back what it wrote itself.
+        let mine =
+            slot.state.compare_exchange(SLEEPING, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
+        if mine.is_ok() {
+            return true;
+        }
+        // Ordering: Acquire, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its
+        // count to change.
+        while slot.state.load(Ordering::Acquire) != WOKEN {
+            spin_loop();
+        }
+        slot.state.store(AWAKE, Ordering::Relaxed);
+        false
+    }
+}

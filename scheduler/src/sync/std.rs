@@ -1,0 +1,52 @@
+//! The seam in a normal build: `std`.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
+
+pub(crate) mod thread {
+    pub(crate) use std::thread::{
+        Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
+    };
+}
+
+pub(crate) use std::hint::spin_loop;
+
+/// Slots in a worker's private ring. Larger: deeper recursion and wider scopes stay private,
+/// but the ring (8 bytes a slot) leaves the first-level cache as steals move it along.
+/// Smaller: more jobs spill to the tail, which costs a full fence each to take back.
+pub(crate) const HEAD_CAPACITY: usize = 8192;
+
+/// How often a searcher goes round all victims before it prepares to sleep.
+pub(crate) const SEARCH_ROUNDS: u32 = 32;
+
+/// `std::cell::UnsafeCell` with loom's calling convention.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    #[inline(always)]
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Hands the pointer to `f` for access that excludes every other.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// A thread-local that starts from a constant, so that reading it is one load.
+macro_rules! thread_local_const {
+    ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr) => {
+        std::thread_local! { $(#[$doc])* static $name: $ty = const { $init } }
+    };
+}
+/// A thread-local made at its first use.
+macro_rules! thread_local_lazy {
+    ($(#[$doc:meta])* static $name:ident: $ty:ty = $init:expr) => {
+        std::thread_local! { $(#[$doc])* static $name: $ty = $init }
+    };
+}
+pub(crate) use {thread_local_const, thread_local_lazy};

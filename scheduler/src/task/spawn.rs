@@ -1,0 +1,241 @@
+//! Submitting a closure.
+
+use super::JoinHandle;
+use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::pool::ThreadPool;
+use crate::pool::global::global;
+use crate::pool::registry::Registry;
+use crate::pool::worker::Worker;
+use crate::unwind::{self, Payload};
+use std::fmt;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// The pool of a spawned closure.
+///
+/// The pointer stays valid until [`Owner::ended`]: the closure counts as a root, and the
+/// workers, which keep the registry alive, do not end before the last root has left.
+#[derive(Clone, Copy)]
+struct Root(NonNull<Registry>);
+
+// SAFETY: `Registry` is `Sync`.
+unsafe impl Send for Root {}
+
+impl Root {
+    fn registry(&self) -> &Registry {
+        // SAFETY: see the type.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Owner for Root {
+    fn cancels(self) -> bool {
+        self.registry().lifecycle().is_cancelling()
+    }
+
+    fn run<T>(
+        self,
+        site: &'static Location<'static>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        unwind::catch(|| self.registry().run_root(site, closure))
+    }
+
+    fn unclaimed(self) -> Unclaimed {
+        self.registry().unclaimed()
+    }
+
+    fn ended(self, fate: Fate) {
+        self.registry().leave(fate);
+    }
+}
+
+/// Runs a closure on the current pool (the calling worker's, else the global one) some time
+/// from now, and returns a handle to its value.
+///
+/// On a worker the closure goes to the worker's own deque, newest first, where others can
+/// steal it, oldest first; from elsewhere, to the pool's global queue. It must own what it
+/// uses; for borrowed data see [`scope`](crate::scope).
+///
+/// If the pool is being shut down, the closure is dropped and the handle says so;
+/// [`ThreadPool::try_spawn`] hands it back instead. The global pool is not, unless the program
+/// does it.
+///
+/// # Panics
+///
+/// Outside any pool, if the global pool cannot be built. A panic of the closure goes to the
+/// handle; see [`JoinHandle`].
+///
+/// # Examples
+///
+/// ```
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// drop(scheduler::spawn(move || sender.send("done")));
+/// assert_eq!(receiver.recv(), Ok("done"));
+/// ```
+///
+/// It must be `Send`:
+///
+/// ```compile_fail,E0277
+/// let shared = std::rc::Rc::new(1);
+/// scheduler::spawn(move || *shared);
+/// ```
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Worker::current() {
+        Some(worker) => {
+            let spawned = spawn_on(worker.registry(), f, Location::caller());
+            spawned.unwrap_or_else(|_| JoinHandle::refused())
+        }
+        None => global().spawn(f),
+    }
+}
+
+impl ThreadPool {
+    /// [`spawn`](crate::spawn) on this pool.
+    #[track_caller]
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.try_spawn(f).unwrap_or_else(|_| JoinHandle::refused())
+    }
+
+    /// [`spawn`](Self::spawn), with the closure handed back if the pool is shutting down.
+    ///
+    /// # Errors
+    ///
+    /// If the pool has been shut down, or is being.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// let rejected = pool.try_spawn(|| 7).unwrap_err();
+    /// assert_eq!(rejected.into_inner()(), 7);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn_on(self.registry(), f, Location::caller())
+    }
+
+    /// [`yield_now`](crate::yield_now), if the calling thread is a worker of this pool.
+    pub fn yield_now(&self) -> Option<Yield> {
+        self.registry().own_worker().map(yield_on)
+    }
+}
+
+fn spawn_on<F, T>(
+    registry: &Registry,
+    f: F,
+    site: &'static Location<'static>,
+) -> Result<JoinHandle<T>, Rejected<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if let Err(passage) = registry.lifecycle().enter() {
+        registry.pass(passage);
+        return Err(Rejected(f));
+    }
+    // SAFETY: closure and value own what they use, and the root that was just counted keeps
+    // the registry alive until `ended`.
+    let (job, handle) = unsafe { cell::new(f, Root(NonNull::from(registry)), site) };
+    registry.submit(job.into_root());
+    Ok(JoinHandle::submitted(handle))
+}
+
+/// A closure that a pool did not take because it is shutting down. It has not run.
+pub struct Rejected<F>(F);
+
+impl<F> Rejected<F> {
+    /// The closure.
+    pub fn into_inner(self) -> F {
+        self.0
+    }
+}
+
+impl<F> fmt::Debug for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected").finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the thread pool has been shut down")
+    }
+}
+
+impl<F> std::error::Error for Rejected<F> {}
+
+/// Whether the running closure is asked to stop: its pool is being shut down with
+/// [`Shutdown::Abort`](crate::Shutdown::Abort), or the deadline of a
+/// [`Shutdown::DrainFor`](crate::Shutdown::DrainFor) has passed. One load; false outside any
+/// pool.
+///
+/// A closure cannot be stopped from outside: one that may take long should ask now and then.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Shutdown, ThreadPool, task};
+///
+/// let pool = ThreadPool::new(1)?;
+/// let (started, is_started) = std::sync::mpsc::channel();
+/// let endless = pool.spawn(move || {
+///     started.send(()).unwrap();
+///     while !task::is_cancelled() {
+///         std::thread::yield_now();
+///     }
+///     "stopped"
+/// });
+/// is_started.recv().unwrap();
+/// let report = pool.shutdown(Shutdown::Abort);
+/// assert_eq!((report.ran, endless.join().unwrap()), (1, "stopped"));
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+pub fn is_cancelled() -> bool {
+    Worker::current().is_some_and(|worker| worker.registry().lifecycle().is_aborting())
+}
+
+/// What [`yield_now`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yield {
+    /// It ran another job.
+    Executed,
+    /// There was none.
+    Idle,
+}
+
+/// Runs one other job of the current pool, if there is one at hand: the worker's own newest,
+/// else a stolen or an injected one. `None` if the calling thread is no worker.
+///
+/// For closures that wait for something that the pool knows nothing of. The job runs to its
+/// end on top of the caller's stack.
+pub fn yield_now() -> Option<Yield> {
+    Worker::current().map(yield_on)
+}
+
+fn yield_on(worker: &Worker) -> Yield {
+    match worker.take_local().or_else(|| worker.steal_public()) {
+        Some(job) => {
+            worker.run(job);
+            Yield::Executed
+        }
+        None => Yield::Idle,
+    }
+}
