@@ -21,7 +21,7 @@
 
 use crate::park::Parker;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicPtr, Ordering};
 use std::ptr;
 use std::time::Instant;
 
@@ -146,57 +146,5 @@ impl Latch {
         while !self.is_set() && parker.park_until(deadline) {}
         self.unwatch();
         self.is_set()
-    }
-}
-
-/// Set when as many things have ended as were begun. Starts with one begun: its owner's.
-#[derive(Debug)]
-pub(crate) struct CountLatch {
-    open: AtomicUsize,
-    latch: Latch,
-}
-
-impl CountLatch {
-    pub(crate) fn new() -> Self {
-        Self { open: AtomicUsize::new(1), latch: Latch::new() }
-    }
-
-    /// One more to wait for. The caller holds one itself, so the count is not zero.
-    #[inline]
-    pub(crate) fn begin(&self) {
-        // Relaxed: the caller's own share keeps the count above zero, and whoever runs the new
-        // part learns of it through a queue.
-        let before = self.open.fetch_add(1, Ordering::Relaxed);
-        debug_assert_ne!(before, 0, "begun after the end");
-    }
-
-    /// One ended; the last one sets the latch.
-    ///
-    /// # Safety
-    ///
-    /// 1. `this` points to a count latch that is alive when the call begins, and the caller
-    ///    ends a part that was begun and not yet ended. It may be freed as soon as the latch
-    ///    is set.
-    #[inline]
-    pub(crate) unsafe fn end(this: *const Self) {
-        let order =
-            if fault::is(Fault::CountLatchRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
-        // SAFETY: (1): this part is still open, so the latch cannot be set before the
-        // subtraction.
-        let open = unsafe { &(*this).open };
-        // Ordering: Release, so that every part's writes reach the one who ends last; Acquire,
-        // so that the last one has them before it sets the latch for the waiter.
-        if open.fetch_sub(1, order) == 1 {
-            // SAFETY: (1): the count is zero and only this call sets the latch, so the owner
-            // still waits.
-            let latch = unsafe { &raw const (*this).latch };
-            // SAFETY: as above.
-            unsafe { Latch::set(latch) };
-        }
-    }
-
-    /// What the owner waits on.
-    pub(crate) fn latch(&self) -> &Latch {
-        &self.latch
     }
 }

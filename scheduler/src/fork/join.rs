@@ -71,11 +71,11 @@ where
 }
 
 impl ThreadPool {
-    /// [`join`](crate::join) on this pool: both closures run on its workers.
+    /// [`join`](crate::join()) on this pool: both closures run on its workers.
     ///
     /// # Panics
     ///
-    /// As [`join`](crate::join) and [`install`](Self::install).
+    /// As [`join`](crate::join()) and [`install`](Self::install).
     #[track_caller]
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
@@ -131,7 +131,7 @@ where
 /// until nobody has it.
 struct Fork<'a, F: FnOnce() -> R, R> {
     worker: &'a Worker,
-    index: usize,
+    index: u64,
     job: &'a StackJob<F, R>,
 }
 
@@ -149,40 +149,47 @@ impl<F: FnOnce() -> R, R> Fork<'_, F, R> {
         let fork = ManuallyDrop::new(self);
         match fork.worker.pop(fork.index) {
             Pop::Mine => Retrieved::Unrun,
-            Pop::Gone => fork.wait(),
+            Pop::Gone => wait(fork.worker, fork.job),
         }
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) -> Retrieved {
-        match self.worker.wait_for(self.job.header(), self.job.latch()) {
-            Waited::GotBack => Retrieved::Unrun,
-            Waited::Done => Retrieved::Ran,
-        }
+#[cold]
+#[inline(never)]
+fn wait<F: FnOnce() -> R, R>(worker: &Worker, job: &StackJob<F, R>) -> Retrieved {
+    match worker.wait_for(job.header(), job.latch()) {
+        Waited::GotBack => Retrieved::Unrun,
+        Waited::Done => Retrieved::Ran,
     }
 }
 
 /// `a` panics: its panic goes on once nobody uses this frame any more.
 impl<F: FnOnce() -> R, R> Drop for Fork<'_, F, R> {
-    #[cold]
+    // Inlined, so that the guard's fields can stay in registers while `a` runs.
+    #[inline(always)]
     fn drop(&mut self) {
-        let retrieved = match self.worker.pop(self.index) {
-            Pop::Mine => Retrieved::Unrun,
-            Pop::Gone => self.wait(),
-        };
-        // `a`'s panic is the one that counts: a second one, from a destructor, would abort.
-        match retrieved {
-            Retrieved::Unrun => {
-                // SAFETY: the right to run the job is back, and used up here.
-                let b = unsafe { self.job.take_closure() };
-                unwind::drop_quietly(b);
-            }
-            Retrieved::Ran => {
-                // SAFETY: the latch is set.
-                let result = unsafe { self.job.take_result() };
-                unwind::drop_quietly(result);
-            }
+        abandon(self.worker, self.index, self.job);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn abandon<F: FnOnce() -> R, R>(worker: &Worker, index: u64, job: &StackJob<F, R>) {
+    let retrieved = match worker.pop(index) {
+        Pop::Mine => Retrieved::Unrun,
+        Pop::Gone => wait(worker, job),
+    };
+    // `a`'s panic is the one that counts: a second one, from a destructor, would abort.
+    match retrieved {
+        Retrieved::Unrun => {
+            // SAFETY: the right to run the job is back, and used up here.
+            let b = unsafe { job.take_closure() };
+            unwind::drop_quietly(b);
+        }
+        Retrieved::Ran => {
+            // SAFETY: the latch is set.
+            let result = unsafe { job.take_result() };
+            unwind::drop_quietly(result);
         }
     }
 }

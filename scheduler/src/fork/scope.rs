@@ -1,12 +1,12 @@
 //! Any number of forks, over borrowed data.
 
+use super::parts::{Parts, Settled};
 use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
 use crate::job::error::JoinError;
-use crate::latch::CountLatch;
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::{Refused, Registry, wait};
-use crate::pool::worker::Worker;
+use crate::pool::worker::{Role, Worker};
 use crate::sync::Mutex;
 use crate::unwind::{self, Payload};
 use std::fmt;
@@ -26,8 +26,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// What the parts of a scope share. Lives in the frame that waits for all of them.
 struct State {
     registry: NonNull<Registry>,
-    /// One for the body and one for each part.
-    parts: CountLatch,
+    parts: Parts,
     /// The first panic that no handle showed.
     panic: Mutex<Option<Payload>>,
 }
@@ -73,7 +72,7 @@ impl Owner for Part {
         // SAFETY: the scope waits for this part, which ends once.
         let parts = unsafe { &raw const (*self.0.as_ptr()).parts };
         // SAFETY: as above.
-        unsafe { CountLatch::end(parts) };
+        unsafe { Parts::end(parts) };
     }
 }
 
@@ -230,22 +229,38 @@ fn run<'env, F, R>(registry: &Registry, f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
+    let owner = registry.own_worker();
     let state = State {
         registry: NonNull::from(registry),
-        parts: CountLatch::new(),
+        parts: Parts::new(owner),
         panic: Mutex::new(None),
     };
     let scope = Scope { state, scope: PhantomData, env: PhantomData };
     let value = unwind::catch(|| f(&scope));
     let value = value.map_err(|payload| scope.state.record(payload));
-    // SAFETY: the body is the part that the count began with; the scope is alive.
-    unsafe { CountLatch::end(&raw const scope.state.parts) };
-    wait(scope.state.parts.latch());
+    wait_for_parts(owner, &scope.state.parts);
     let panic = scope.state.panic.lock().unwrap().take();
     match (value, panic) {
         (Ok(value), None) => value,
         (_, Some(payload)) => unwind::resume(payload),
         (Err(()), None) => unreachable!("the body's panic was recorded"),
+    }
+}
+
+/// The body has ended: runs and waits until its parts have.
+fn wait_for_parts(owner: Option<&Worker>, parts: &Parts) {
+    let Some(worker) = owner else {
+        // SAFETY: the body is the part that was open from the start; the scope is alive.
+        unsafe { Parts::end(parts) };
+        return wait(parts.latch());
+    };
+    // First what lies on top of the own deque: as long as it lasts, nothing is counted.
+    while !parts.none_open() {
+        let Some(job) = worker.take_local() else { break };
+        worker.run(job);
+    }
+    if parts.settle() == Settled::SomeOpen {
+        worker.run_until(parts.latch(), Role::Waiting);
     }
 }
 
@@ -312,7 +327,7 @@ impl<T> ScopedJoinHandle<'_, T> {
         wait(self.handle.latch());
         match self.handle.take() {
             Outcome::Value(value) => Ok(value),
-            Outcome::Panicked(payload, _) => Err(JoinError::panicked(payload)),
+            Outcome::Panicked(panic) => Err(JoinError::panicked(panic.0)),
             Outcome::Cancelled => Err(JoinError::cancelled()),
             Outcome::Pending | Outcome::Taken => unreachable!("set once and taken once"),
         }

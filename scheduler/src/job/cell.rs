@@ -69,7 +69,8 @@ pub(crate) struct Unclaimed(pub(crate) Box<dyn FnOnce(Payload) + Send>);
 pub(crate) enum Outcome<T> {
     Pending,
     Value(T),
-    Panicked(Payload, Unclaimed),
+    /// In a box: rare, and so it does not make every cell larger.
+    Panicked(Box<(Payload, Unclaimed)>),
     Cancelled,
     Taken,
 }
@@ -189,7 +190,7 @@ where
         } else {
             let outcome = match self.owner.run(self.site, closure) {
                 Ok(value) => Outcome::Value(value),
-                Err(payload) => Outcome::Panicked(payload, self.owner.unclaimed()),
+                Err(payload) => Outcome::Panicked(Box::new((payload, self.owner.unclaimed()))),
             };
             (outcome, Fate::Ran)
         };
@@ -241,7 +242,8 @@ where
 impl<T> Outcome<T> {
     /// Drops what nobody took. A panic goes where the owner said.
     fn discard(self) {
-        if let Outcome::Panicked(payload, unclaimed) = self {
+        if let Outcome::Panicked(panic) = self {
+            let (payload, unclaimed) = *panic;
             (unclaimed.0)(payload);
         }
     }

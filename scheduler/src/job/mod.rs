@@ -21,6 +21,16 @@ pub(crate) struct Header {
     run: unsafe fn(NonNull<Header>),
 }
 
+impl Header {
+    /// The first field of a job that `run` runs.
+    pub(crate) fn new(run: unsafe fn(NonNull<Header>)) -> Self {
+        Self { run }
+    }
+}
+
+/// The tags of a [`JobRef`] fit below a header's alignment.
+const _: () = assert!(align_of::<Header>() > JobRef::TAGS);
+
 /// The right and the duty to run a job, once. Not `Clone`: who has it is the only one.
 pub(crate) struct JobRef(NonNull<Header>);
 
@@ -31,6 +41,9 @@ impl JobRef {
     /// Marks a root job (`spawn`, `install`): one that nobody's running frame depends on, so
     /// that a shutdown may cancel it instead of running it.
     const ROOT: usize = 1;
+    /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs.
+    const BUNDLE: usize = 2;
+    const TAGS: usize = Self::ROOT | Self::BUNDLE;
 
     /// The right to run the job at `header`.
     ///
@@ -54,6 +67,16 @@ impl JobRef {
         self.0.addr().get() & Self::ROOT != 0
     }
 
+    /// The same job, as a bundle.
+    pub(crate) fn into_bundle(self) -> Self {
+        Self(self.0.map_addr(|addr| addr | Self::BUNDLE))
+    }
+
+    /// Whether it only stands for other jobs.
+    pub(crate) fn is_bundle(&self) -> bool {
+        self.0.addr().get() & Self::BUNDLE != 0
+    }
+
     /// Runs the job. Its panics go where its maker sends them.
     #[inline]
     pub(crate) fn run(self) {
@@ -65,9 +88,10 @@ impl JobRef {
         unsafe { run(header) }
     }
 
-    fn header(&self) -> NonNull<Header> {
-        let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::ROOT);
-        // SAFETY: a header is not at address 0 or 1.
+    /// What it points to.
+    pub(crate) fn header(&self) -> NonNull<Header> {
+        let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::TAGS);
+        // SAFETY: a header is not at an address below its alignment.
         unsafe { NonNull::new_unchecked(pointer) }
     }
 

@@ -2,12 +2,11 @@
 
 use super::error::{BuildError, Kind};
 use super::{ThreadPool, ThreadPoolBuilder};
-use crate::sync::OnceLock;
-use std::sync::Mutex;
+use crate::sync::{OnceLock, StaticMutex};
 
 static GLOBAL: OnceLock<ThreadPool> = OnceLock::new();
 /// Held while a global pool is being built, so that there is only ever one.
-static BUILDING: Mutex<()> = Mutex::new(());
+static BUILDING: StaticMutex<()> = StaticMutex::new(());
 
 /// The global pool, which the free functions use outside any pool. Built with the defaults at
 /// its first use, unless [`build_global`](ThreadPoolBuilder::build_global) came before.

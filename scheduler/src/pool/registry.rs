@@ -1,5 +1,6 @@
 //! What the workers of a pool share.
 
+use super::bundle;
 use super::lifecycle::{Lifecycle, Passage};
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
@@ -162,7 +163,14 @@ impl Registry {
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
         let mut forks = Vec::new();
-        let mut take = |job: JobRef| if job.is_root() { job.run() } else { forks.push(job) };
+        let mut drop_root = |job: JobRef| if job.is_root() { job.run() } else { forks.push(job) };
+        let mut take = |job: JobRef| {
+            if job.is_bundle() {
+                bundle::unpack(job).into_iter().for_each(&mut drop_root);
+            } else {
+                drop_root(job);
+            }
+        };
         let mut drain = |steal: &dyn Fn() -> Steal<JobRef>| {
             loop {
                 match steal() {

@@ -5,6 +5,7 @@
 //! the same function, [`Worker::run_until`]: run jobs until a latch is set. Nothing else in the
 //! crate takes work.
 
+use super::bundle;
 use super::registry::Registry;
 use crate::job::{Header, JobRef};
 use crate::latch::Latch;
@@ -15,7 +16,7 @@ use crate::rng::XorShift32;
 use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, SEARCH_ROUNDS, spin_loop, thread_local_const};
+use crate::sync::{Arc, HEAD_CAPACITY, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, thread_local_const};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
@@ -23,10 +24,6 @@ use std::ptr::{self, NonNull};
 /// that outside work is not starved by a pool that keeps itself busy. Go and tokio started
 /// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
 const INJECTOR_INTERVAL: u32 = 61;
-
-/// Pauses between two rounds of a search. More: less traffic on the victims' lines, later
-/// steals.
-const SPINS_PER_ROUND: u32 = 16;
 
 thread_local_const! {
     static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())
@@ -40,7 +37,7 @@ pub(crate) struct Worker {
     /// Of the pool, in the registry.
     word: NonNull<Word>,
     /// The index whose push fills the head.
-    full_at: Cell<usize>,
+    full_at: Cell<u64>,
     tail: Tail,
     index: usize,
     registry: Arc<Registry>,
@@ -49,7 +46,7 @@ pub(crate) struct Worker {
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
     /// For `last_look`: the `top` of every head.
-    tops: Box<[Cell<usize>]>,
+    tops: Box<[Cell<u64>]>,
 }
 
 /// What a worker waits for while it runs jobs.
@@ -77,7 +74,7 @@ impl Worker {
         Self {
             head: NonNull::from(head),
             word: NonNull::from(registry.sleep().word()),
-            full_at: Cell::new(head.next_index().wrapping_add(head.room() - 1)),
+            full_at: Cell::new(head.next_index() + head.room() - 1),
             tail,
             index,
             rng: XorShift32::new(index),
@@ -140,7 +137,7 @@ impl Worker {
 
     /// Puts a job at the newest end of the local deque, and returns its index in the head.
     #[inline(always)]
-    pub(crate) fn push(&self, job: JobRef) -> usize {
+    pub(crate) fn push(&self, job: JobRef) -> u64 {
         let index = self.head().push(job);
         if !fault::is(Fault::PushNoLight) {
             // Pairs with the `heavy` of a worker's last look: either the load below sees that
@@ -161,38 +158,66 @@ impl Worker {
         if head.room() == 0 {
             self.spill();
         }
-        self.full_at.set(head.next_index().wrapping_add(head.room() - 1));
+        self.full_at.set(head.next_index() + head.room() - 1);
         let idle = self.word().peek();
         if fault::is(Fault::PushIgnoresDemand) {
             return;
         }
         if idle.eager() {
             // No barrier to force with: nothing may stay private.
-            while self.publish_oldest() {}
+            while self.publish_one() {}
             self.registry.sleep().announce();
-        } else if idle.sleeping() + idle.searching() != 0
-            && self.tail.is_empty()
-            && self.publish_oldest()
-        {
+        } else {
+            self.publish_on_demand();
+        }
+    }
+
+    /// If somebody is idle and finds nothing in the tail, the oldest private work goes there.
+    fn publish_on_demand(&self) {
+        let idle = self.word().peek();
+        if idle.sleeping() + idle.searching() == 0 || !self.tail.is_empty() {
+            return;
+        }
+        // In a recursion the oldest job is the largest, and one will do. Behind a wide scope
+        // lie many small ones.
+        let len = self.head().len();
+        let published = if len > bundle::SIZE as u64 {
+            self.publish_bundle(bundle::SIZE as u64);
+            true
+        } else {
+            self.publish_one()
+        };
+        if published {
             self.registry.sleep().announce();
         }
     }
 
     /// Moves the oldest private job to the tail. False if there was none.
-    fn publish_oldest(&self) -> bool {
+    fn publish_one(&self) -> bool {
         let Some(job) = self.head().take_oldest() else { return false };
         self.tail.push(job);
         self.counters().publishes.add(1);
         true
     }
 
-    /// Makes room: the older half goes to the tail.
+    /// Moves the `n` oldest to the tail, as one.
+    fn publish_bundle(&self, n: u64) {
+        let jobs: Vec<JobRef> = self.head().take_oldest_n(n).collect();
+        self.counters().publishes.add(jobs.len() as u64);
+        self.tail.push(bundle::pack(jobs));
+    }
+
+    /// Makes room: the older half goes to the tail, in bundles, the oldest first.
     fn spill(&self) {
-        let half = crate::sync::HEAD_CAPACITY / 2;
-        for _ in 0..half {
-            let Some(job) = self.head().take_oldest() else { break };
-            self.tail.push(job);
-            self.counters().spilled.add(1);
+        let half: Vec<JobRef> = self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2).collect();
+        self.counters().spilled.add(half.len() as u64);
+        let mut jobs = half.into_iter();
+        loop {
+            let bundle: Vec<JobRef> = jobs.by_ref().take(bundle::SIZE).collect();
+            if bundle.is_empty() {
+                break;
+            }
+            self.tail.push(bundle::pack(bundle));
         }
         self.registry.sleep().announce();
     }
@@ -200,9 +225,9 @@ impl Worker {
     /// Takes the job back that was pushed at `index`, if it is the newest in the head.
     /// `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on top of it.
     #[inline(always)]
-    pub(crate) fn pop(&self, index: usize) -> Pop {
+    pub(crate) fn pop(&self, index: u64) -> Pop {
         let head = self.head();
-        if head.next_index() == index.wrapping_add(1) { head.pop(index) } else { Pop::Gone }
+        if head.next_index().wrapping_sub(1) == index { head.pop(index) } else { Pop::Gone }
     }
 
     /// The job at `header` is not the newest in the head. Looks for it in the own deque, running
@@ -226,11 +251,21 @@ impl Worker {
 
     /// The newest job of the own deque.
     pub(crate) fn take_local(&self) -> Option<JobRef> {
-        self.head().pop_newest().or_else(|| self.tail.pop())
+        let job = self.head().pop_newest();
+        if job.is_none() {
+            return self.tail.pop();
+        }
+        // As after a push: a worker that only takes must answer to demand as well.
+        if !self.word().is_quiet() {
+            self.publish_on_demand();
+        }
+        job
     }
 
     pub(crate) fn run(&self, job: JobRef) {
-        self.counters().jobs.add(1);
+        if !job.is_bundle() {
+            self.counters().jobs.add(1);
+        }
         job.run();
     }
 
@@ -400,7 +435,7 @@ impl Worker {
         }
     }
 
-    fn force(&self, victim: usize, top: usize) -> Steal<JobRef> {
+    fn force(&self, victim: usize, top: u64) -> Steal<JobRef> {
         let steal = self.registry.slot(victim).head.force(top);
         if matches!(steal, Steal::Success(_)) {
             self.counters().steals_forced.add(1);

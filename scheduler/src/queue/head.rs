@@ -2,15 +2,15 @@
 //!
 //! # Protocol
 //!
-//! Two indices that wrap: `top`, the oldest job, and `bottom`, one past the newest. The jobs
-//! are at `top .. bottom`. `top` only ever grows, by one compare-exchange each time; `bottom`
-//! is written by the owner alone.
+//! Two indices, of 64 bits so that they never wrap: `top`, the oldest job, and `bottom`, one
+//! past the newest. The jobs are at `top .. bottom`. `top` only ever grows, by one
+//! compare-exchange each time; `bottom` is written by the owner alone.
 //!
 //! | who | does | by |
 //! |---|---|---|
 //! | owner | [`push`](Head::push): slot, then `bottom + 1` | stores |
 //! | owner | [`pop`](Head::pop): `bottom - 1`, `light`, read `top`; the last job by exchange | stores; an exchange for the last |
-//! | owner | [`take_oldest`](Head::take_oldest), to publish | an exchange |
+//! | owner | [`take_oldest_n`](Head::take_oldest_n), to publish or to spill | an exchange |
 //! | thief | [`force`](Head::force): read `top`, `heavy`, read `bottom`, then `top + 1` | an exchange |
 //!
 //! Invariant: a job is taken once. For each index it is either the exchange of `top` past it
@@ -22,7 +22,8 @@
 //! - If the owner's `light` came first, the thief reads `bottom = i`, and takes nothing.
 //!
 //! That is why a thief must read `top` *before* its `heavy`, and why it takes one job for each
-//! `heavy`: for a second one `top` would be newer than the barrier.
+//! `heavy`: for a second one `top` would be newer than the barrier. The owner may take several at
+//! once: its own pop is the only thing that does without the exchange, and it is not popping.
 //!
 //! The slots are atomics only because a thief may read one that the owner is overwriting; its
 //! exchange then fails, since `top` has moved on by a whole ring.
@@ -36,20 +37,20 @@
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicPtr, AtomicUsize, HEAD_CAPACITY, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering};
 use crossbeam_utils::CachePadded;
 use std::ptr;
 
-const MASK: usize = HEAD_CAPACITY - 1;
+const MASK: u64 = HEAD_CAPACITY as u64 - 1;
 const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
 
 /// The ring. `push`, `pop`, `pop_newest`, `take_oldest` and `room` are the owner's.
 #[derive(Debug)]
 pub(crate) struct Head {
-    bottom: AtomicUsize,
+    bottom: AtomicU64,
     slots: Box<[AtomicPtr<Header>]>,
     /// On a line of its own: thieves read it while the owner writes `bottom`.
-    top: CachePadded<AtomicUsize>,
+    top: CachePadded<AtomicU64>,
 }
 
 /// Whether a job pushed at an index is still the owner's.
@@ -60,42 +61,36 @@ pub(crate) enum Pop {
     Gone,
 }
 
-/// How many jobs are at `top .. bottom`; negative where a pop is under way.
-#[inline(always)]
-fn distance(top: usize, bottom: usize) -> isize {
-    bottom.wrapping_sub(top).cast_signed()
-}
-
 impl Head {
     pub(crate) fn new() -> Self {
         Self {
-            bottom: AtomicUsize::new(0),
+            bottom: AtomicU64::new(0),
             slots: (0..HEAD_CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-            top: CachePadded::new(AtomicUsize::new(0)),
+            top: CachePadded::new(AtomicU64::new(0)),
         }
     }
 
     #[inline(always)]
-    fn slot(&self, index: usize) -> &AtomicPtr<Header> {
+    fn slot(&self, index: u64) -> &AtomicPtr<Header> {
         // SAFETY: `slots` has HEAD_CAPACITY elements, a power of two, and never changes.
-        unsafe { self.slots.get_unchecked(index & MASK) }
+        unsafe { self.slots.get_unchecked((index & MASK) as usize) }
     }
 
     /// Owner. Puts a job at the newest end and returns its index. There must be room.
     #[inline(always)]
-    pub(crate) fn push(&self, job: JobRef) -> usize {
+    pub(crate) fn push(&self, job: JobRef) -> u64 {
         // Relaxed: only the owner writes `bottom`, and the slot is read after `bottom`.
         let index = self.bottom.load(Ordering::Relaxed);
         self.slot(index).store(job.into_raw(), Ordering::Relaxed);
         // Ordering: Release, with the Acquire of `bottom` in `force`: the thief then has the
         // slot, and the job behind it.
-        self.bottom.store(index.wrapping_add(1), Ordering::Release);
+        self.bottom.store(index + 1, Ordering::Release);
         index
     }
 
     /// Owner. Takes the job back that was pushed at `index`, with everything newer gone.
     #[inline(always)]
-    pub(crate) fn pop(&self, index: usize) -> Pop {
+    pub(crate) fn pop(&self, index: u64) -> Pop {
         // Relaxed: the `light` orders it before the read of `top`; a thief that reads it only
         // learns that there is less.
         self.bottom.store(index, Ordering::Relaxed);
@@ -105,13 +100,13 @@ impl Head {
         }
         // Relaxed: nothing is read through it.
         let top = self.top.load(Ordering::Relaxed);
-        if distance(top, index) > 0 { Pop::Mine } else { self.pop_last(index, top) }
+        if top < index { Pop::Mine } else { self.pop_last(index, top) }
     }
 
     /// `index` is the oldest job, or has left the ring.
     #[cold]
     #[inline(never)]
-    fn pop_last(&self, index: usize, top: usize) -> Pop {
+    fn pop_last(&self, index: u64, top: u64) -> Pop {
         let mine = top == index && (fault::is(Fault::HeadPopNoCas) || self.advance_top(top));
         // The ring is empty now. Without this line `bottom` would stay below `top`, and the
         // next pushes would be lost.
@@ -124,10 +119,10 @@ impl Head {
     /// Owner. Takes the newest job.
     pub(crate) fn pop_newest(&self) -> Option<JobRef> {
         let bottom = self.bottom.load(Ordering::Relaxed);
-        if distance(self.top.load(Ordering::Relaxed), bottom) <= 0 {
+        if self.top.load(Ordering::Relaxed) >= bottom {
             return None;
         }
-        let index = bottom.wrapping_sub(1);
+        let index = bottom - 1;
         match self.pop(index) {
             // SAFETY: the pop gave the job at `index` to this call alone.
             Pop::Mine => Some(unsafe { JobRef::from_raw(self.slot(index).load(Ordering::Relaxed)) }),
@@ -137,36 +132,53 @@ impl Head {
 
     /// Owner. Takes the oldest job, to publish it.
     pub(crate) fn take_oldest(&self) -> Option<JobRef> {
-        loop {
+        self.take_oldest_n(1).next()
+    }
+
+    /// Owner. Takes up to `n` of the oldest jobs at once, oldest first. The jobs are the caller's
+    /// when this returns, so the iterator must be used up, and before the next push.
+    pub(crate) fn take_oldest_n(&self, n: u64) -> impl Iterator<Item = JobRef> {
+        let taken = loop {
             let top = self.top.load(Ordering::Relaxed);
-            if distance(top, self.bottom.load(Ordering::Relaxed)) <= 0 {
-                return None;
+            let end = self.bottom.load(Ordering::Relaxed).min(top + n);
+            if top >= end {
+                break 0..0;
             }
-            let job = self.slot(top).load(Ordering::Relaxed);
             if fault::is(Fault::HeadTakeNoCas) {
-                self.top.store(top.wrapping_add(1), Ordering::Relaxed);
-            } else if !self.advance_top(top) {
-                // A thief took it by force.
-                continue;
+                self.top.store(end, Ordering::Relaxed);
+                break top..end;
             }
-            // SAFETY: moving `top` past the job gave it to this call alone.
-            return Some(unsafe { JobRef::from_raw(job) });
-        }
+            // Fails where a thief took one by force.
+            if self.move_top(top, end) {
+                break top..end;
+            }
+        };
+        taken.map(|index| {
+            // The owner is here and pushes nothing, so the slots stay as they are.
+            let job = self.slot(index).load(Ordering::Relaxed);
+            // SAFETY: moving `top` past these jobs gave them to this call alone.
+            unsafe { JobRef::from_raw(job) }
+        })
+    }
+
+    /// Owner. How many jobs there are, at most: thieves may just be taking some.
+    pub(crate) fn len(&self) -> u64 {
+        self.bottom.load(Ordering::Relaxed) - self.top.load(Ordering::Relaxed)
     }
 
     /// Owner. How many more jobs fit.
-    pub(crate) fn room(&self) -> usize {
-        let top = self.top.load(Ordering::Relaxed);
-        HEAD_CAPACITY - self.bottom.load(Ordering::Relaxed).wrapping_sub(top)
+    pub(crate) fn room(&self) -> u64 {
+        HEAD_CAPACITY as u64 - self.len()
     }
 
     /// Owner. The index that the next push gets.
-    pub(crate) fn next_index(&self) -> usize {
+    #[inline(always)]
+    pub(crate) fn next_index(&self) -> u64 {
         self.bottom.load(Ordering::Relaxed)
     }
 
     /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
-    pub(crate) fn top(&self) -> usize {
+    pub(crate) fn top(&self) -> u64 {
         // Ordering: Acquire, with the Release of `advance_top`: the `bottom` read after it is
         // not older than the one that let `top` come this far.
         self.top.load(Ordering::Acquire)
@@ -174,10 +186,10 @@ impl Head {
 
     /// Thief. Takes the oldest job: `top` was read before the thief's `heavy`, this call is
     /// after it.
-    pub(crate) fn force(&self, top: usize) -> super::Steal<JobRef> {
+    pub(crate) fn force(&self, top: u64) -> super::Steal<JobRef> {
         // Ordering: Acquire, with the Release in `push`.
         let bottom = self.bottom.load(Ordering::Acquire);
-        if distance(top, bottom) <= 0 {
+        if top >= bottom {
             return super::Steal::Empty;
         }
         // May be overwritten meanwhile; then the exchange fails.
@@ -191,11 +203,13 @@ impl Head {
     }
 
     /// Takes the job at `top`, against the owner and every thief.
-    fn advance_top(&self, top: usize) -> bool {
+    fn advance_top(&self, top: u64) -> bool {
+        self.move_top(top, top + 1)
+    }
+
+    fn move_top(&self, top: u64, end: u64) -> bool {
         // Ordering: SeqCst as in Lê et al.: Acquire so that the job read is not older than
         // `top`, Release so that a later reader of `top` does not see an older `bottom`.
-        self.top
-            .compare_exchange(top, top.wrapping_add(1), Ordering::SeqCst, Ordering::Relaxed)
-            .is_ok()
+        self.top.compare_exchange(top, end, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 }

@@ -1,37 +1,54 @@
 //! Seeded faults: each weakens one line of a protocol, and a model in `loom-tests` must
 //! notice. In a normal build [`is`] is `false` and folds away.
 
-/// The lines that can be weakened.
-#[cfg_attr(not(scheduler_loom), allow(dead_code))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Fault {
-    None,
-    HeadPopNoLight,
-    HeadPopNoCas,
-    HeadPopKeepsBottom,
-    HeadTakeNoCas,
-    PushNoLight,
-    PushIgnoresDemand,
-    ForceNoHeavy,
-    NoForcedSteal,
-    AnnounceNoLight,
-    SleepNoHeavy,
-    SleepNoLook,
-    LookSkipsInjector,
-    LookSkipsInbox,
-    LeaveWakesNobody,
-    LatchSetNoWake,
-    LatchSetRelaxed,
-    LatchWatchIgnoresSet,
-    UnparkStores,
-    ParkIgnoresToken,
-    CountLatchRelaxed,
-    TerminateWakesOne,
-    GateChecksThenEnters,
-    GateLeaveForgets,
-    CellReleaseRelaxed,
-    CellClaimIgnored,
+macro_rules! faults {
+    ($($name:ident: $what:literal,)*) => {
+        /// The lines that can be weakened.
+        #[cfg_attr(not(scheduler_loom), allow(dead_code))]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault {
+            None,
+            $(#[doc = $what] $name,)*
+        }
+
+        /// All of them, with what each does.
+        #[cfg(scheduler_loom)]
+        pub(crate) const ALL: &[(Fault, &str)] = &[$((Fault::$name, $what),)*];
+    };
+}
+
+faults! {
+    DequePushNoFence: "stand-in deque: `push` without its Release fence",
+    DequePopNoFence: "stand-in deque: `pop` without its SeqCst fence",
+    DequePopNoCas: "stand-in deque: `pop` takes the last value without an exchange",
+    DequeStealNoFence: "stand-in deque: `steal` without its SeqCst fence",
+    DequeGrowRelaxed: "stand-in deque: the grown buffer is stored relaxed",
+    HeadPopNoLight: "head: `pop` without `light`",
+    HeadPopNoCas: "head: `pop` takes the last job without an exchange",
+    HeadPopKeepsBottom: "head: a pop of the last job does not put `bottom` back",
+    HeadTakeNoCas: "head: `take_oldest` stores `top` without an exchange",
+    PushNoLight: "worker: `push` without `light` before it looks for idle workers",
+    PushIgnoresDemand: "worker: `push` publishes nothing, whoever is idle",
+    ForceNoHeavy: "worker: a second forced steal from the same head without `heavy`",
+    NoForcedSteal: "worker: the last look leaves the heads out",
+    AnnounceNoLight: "sleep: an announcement without `light`",
+    SleepNoHeavy: "worker: the last look without `heavy`",
+    SleepNoLook: "worker: no last look",
+    LookSkipsInjector: "worker: the last look leaves the global queue out",
+    LookSkipsInbox: "worker: the last look leaves the worker's inbox out",
+    LeaveWakesNobody: "sleep: the last searcher leaves without waking another",
+    LatchSetNoWake: "latch: `set` does not unpark",
+    LatchSetRelaxed: "latch: `set` swaps relaxed",
+    LatchWatchIgnoresSet: "latch: `watch` does not tell that the latch is set",
+    UnparkStores: "park: `unpark` stores the token relaxed",
+    ParkIgnoresToken: "park: `park` blocks first and clears the token after",
+    PartsEndRelaxed: "scope: a part's end is counted relaxed",
+    PartsSettleForgetsLocal: "scope: parts that ended on the owner's thread are forgotten",
+    TerminateWakesOne: "pool: the end of a pool is told to one worker only",
+    GateChecksThenEnters: "pool: a submitter looks at the gate, then enters",
+    GateLeaveForgets: "pool: the last root to leave does not end the workers",
+    CellReleaseRelaxed: "cell: a party ends relaxed",
+    CellClaimIgnored: "cell: a claim always succeeds",
 }
 
 #[cfg(scheduler_loom)]

@@ -1,19 +1,75 @@
 //! The seam under loom. Constants shrink so that wrap-around and overflow are reached.
+//!
+//! What loom lacks is added here: its atomics and cells do not look at their own end, and a
+//! thread of its that is blocked on anything at all is set going by an `unpark`.
 
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence};
+pub(crate) use ended::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, UnsafeCell};
+pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Arc, Condvar, Mutex};
 /// Set once, before the thread that reads it can know of it; no model branches on it.
 pub(crate) use std::sync::OnceLock;
+/// Loom has no statics.
+pub(crate) use std::sync::Mutex as StaticMutex;
 
 pub(crate) mod thread {
+    use std::cell::Cell;
     use std::num::NonZero;
+    use std::rc::Rc;
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Builder, JoinHandle, Thread, current, park, yield_now};
+    pub(crate) use loom::thread::{Builder, JoinHandle, yield_now};
+
+    /// A thread with `std`'s park token. All threads of a model run on one OS thread, and
+    /// nothing here is a branch of the search, so plain cells do. An unpark whose token is
+    /// taken by a later park orders nothing, which is less than `std` promises.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Thread {
+        thread: loom::thread::Thread,
+        state: Rc<State>,
+    }
+
+    // SAFETY: all threads of a model run on one OS thread.
+    unsafe impl Send for Thread {}
+    // SAFETY: as above.
+    unsafe impl Sync for Thread {}
+
+    #[derive(Debug, Default)]
+    struct State {
+        token: Cell<bool>,
+        parked: Cell<bool>,
+    }
+
+    loom::thread_local! {
+        static STATE: Rc<State> = Rc::default()
+    }
+
+    pub(crate) fn current() -> Thread {
+        Thread { thread: loom::thread::current(), state: STATE.with(Rc::clone) }
+    }
+
+    pub(crate) fn park() {
+        let state = STATE.with(Rc::clone);
+        if state.token.take() {
+            return;
+        }
+        state.parked.set(true);
+        loom::thread::park();
+        state.parked.set(false);
+    }
 
     /// Loom has no clock: a timed park never times out.
     pub(crate) fn park_timeout(_: Duration) {
         park();
+    }
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            if self.state.parked.take() {
+                self.thread.unpark();
+            } else {
+                self.state.token.set(true);
+            }
+        }
     }
 
     pub(crate) fn available_parallelism() -> std::io::Result<NonZero<usize>> {
@@ -28,18 +84,77 @@ pub(crate) fn spin_loop() {
 
 pub(crate) const HEAD_CAPACITY: usize = 4;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
+/// A yield would give way to the others just where they are to race with the searcher.
+pub(crate) const SPINS_PER_ROUND: u32 = 0;
 
-/// Loom's cell, which fails a model on overlapping access.
-#[derive(Debug)]
-pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+/// Atomics and cells whose drop is checked: it must come after every access by anyone. So a
+/// model fails if memory is freed, or a frame left, that somebody may still touch.
+mod ended {
+    use std::ops::Deref;
+    use std::thread::panicking;
 
-impl<T> UnsafeCell<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(loom::cell::UnsafeCell::new(value))
+    macro_rules! atomic {
+        ($($name:ident $(<$parameter:ident>)?, $value:ty;)*) => {$(
+            #[derive(Debug)]
+            pub(crate) struct $name $(<$parameter>)? (loom::sync::atomic::$name $(<$parameter>)?);
+
+            impl $(<$parameter>)? $name $(<$parameter>)? {
+                #[track_caller]
+                pub(crate) fn new(value: $value) -> Self {
+                    Self(loom::sync::atomic::$name::new(value))
+                }
+            }
+
+            impl $(<$parameter>)? Deref for $name $(<$parameter>)? {
+                type Target = loom::sync::atomic::$name $(<$parameter>)?;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.0
+                }
+            }
+
+            impl $(<$parameter>)? Drop for $name $(<$parameter>)? {
+                #[track_caller]
+                fn drop(&mut self) {
+                    if !panicking() {
+                        self.0.with_mut(|_| ());
+                    }
+                }
+            }
+        )*};
     }
 
-    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-        self.0.with_mut(f)
+    atomic! {
+        AtomicBool, bool;
+        AtomicU8, u8;
+        AtomicU64, u64;
+        AtomicUsize, usize;
+        AtomicPtr<T>, *mut T;
+    }
+
+    /// Loom's cell, which fails a model on overlapping access.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        #[track_caller]
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::cell::UnsafeCell::new(value))
+        }
+
+        #[track_caller]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.0.with_mut(f)
+        }
+    }
+
+    impl<T> Drop for UnsafeCell<T> {
+        #[track_caller]
+        fn drop(&mut self) {
+            if !panicking() {
+                self.0.with_mut(|_| ());
+            }
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
+/// For a lock in a static.
+pub(crate) use std::sync::Mutex as StaticMutex;
 
 pub(crate) mod thread {
     pub(crate) use std::thread::{
@@ -18,6 +20,10 @@ pub(crate) const HEAD_CAPACITY: usize = 8192;
 
 /// How often a searcher goes round all victims before it prepares to sleep.
 pub(crate) const SEARCH_ROUNDS: u32 = 32;
+
+/// Pauses between two rounds of a search. More: less traffic on the victims' lines, later
+/// steals.
+pub(crate) const SPINS_PER_ROUND: u32 = 16;
 
 /// `std::cell::UnsafeCell` with loom's calling convention.
 #[derive(Debug)]

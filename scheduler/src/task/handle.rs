@@ -52,7 +52,7 @@ impl<T> JoinHandle<T> {
         wait(handle.latch());
         match handle.take() {
             Outcome::Value(value) => Ok(value),
-            Outcome::Panicked(payload, _) => Err(JoinError::panicked(payload)),
+            Outcome::Panicked(panic) => Err(JoinError::panicked(panic.0)),
             Outcome::Cancelled => Err(JoinError::cancelled()),
             Outcome::Pending | Outcome::Taken => unreachable!("set once and taken once"),
         }

@@ -1,0 +1,147 @@
+//! How many parts of a scope are open, counted so that the thread that waits for them pays
+//! nothing for those that it spawns and runs itself.
+//!
+//! # Protocol
+//!
+//! A scope that runs on a worker, its *owner*, counts in two places: `local`, a plain cell for
+//! what the owner begins and ends, and `shared`, an atomic for everybody else. While the scope
+//! is *unsettled*, `shared` starts at `BIAS`, so that it never comes near zero.
+//!
+//! ```text
+//!   open parts = local + shared - BIAS     unsettled: the owner has not run dry yet
+//!   open parts = shared                    settled, by the owner, once; local is not used
+//! ```
+//!
+//! - The owner settles when it has no job of its own left: it adds `local - BIAS` to `shared`.
+//!   If that makes it zero, everything has ended; else it waits for the latch.
+//! - Whoever brings a settled `shared` to zero sets the latch. Before the settling nobody can:
+//!   there are fewer than `BIAS` parts. After it nobody begins a part but from inside an open
+//!   one, so zero is final.
+//!
+//! Invariant: the owner returns when all parts have ended, and what they wrote is visible to
+//! it: each end is a Release on `shared` (or was on the owner's thread), and the owner's settling
+//! or the latch acquires all of them.
+//!
+//! A scope outside its pool's workers has no owner and is settled from the start, with one part
+//! open for its body.
+
+use crate::latch::Latch;
+use crate::pool::worker::Worker;
+use crate::sync::fault::{self, Fault};
+use crate::sync::{AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::ptr;
+
+const BIAS: usize = 1 << (usize::BITS - 2);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// Null: none.
+    owner: *const Worker,
+    /// The owner's, while unsettled. Below zero where it ends more than it begins.
+    local: Cell<isize>,
+    /// The owner's.
+    settled: Cell<bool>,
+    shared: AtomicUsize,
+    latch: Latch,
+}
+
+// SAFETY: the cells are used on the owner's thread only (`on_owner`), the rest is atomic; the
+// pointer is compared and not followed.
+unsafe impl Sync for Parts {}
+// SAFETY: as above.
+unsafe impl Send for Parts {}
+
+/// Whether anything is left to wait for.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Settled {
+    AllEnded,
+    /// The latch will be set.
+    SomeOpen,
+}
+
+impl Parts {
+    /// For a scope on `owner`'s thread, or on none of the pool's workers.
+    pub(super) fn new(owner: Option<&Worker>) -> Self {
+        Self {
+            owner: owner.map_or(ptr::null(), ptr::from_ref),
+            local: Cell::new(0),
+            settled: Cell::new(owner.is_none()),
+            shared: AtomicUsize::new(if owner.is_some() { BIAS } else { 1 }),
+            latch: Latch::new(),
+        }
+    }
+
+    /// Whether this is the owner's thread and it counts in the cell.
+    fn counts_locally(&self) -> bool {
+        let current = Worker::current().map_or(ptr::null(), ptr::from_ref);
+        !self.owner.is_null() && ptr::eq(current, self.owner) && !self.settled.get()
+    }
+
+    /// One more part. The caller is the body or an open part.
+    #[inline]
+    pub(super) fn begin(&self) {
+        if self.counts_locally() {
+            self.local.set(self.local.get() + 1);
+        } else {
+            // Relaxed: the caller's own part keeps the count from ending, and whoever runs the
+            // new one learns of it through a queue.
+            self.shared.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A part has ended.
+    ///
+    /// # Safety
+    ///
+    /// 1. `this` is alive when the call begins, and the part was begun and has not ended. It
+    ///    may be freed once all parts have.
+    #[inline]
+    pub(super) unsafe fn end(this: *const Self) {
+        // SAFETY: (1): this part is open.
+        let parts = unsafe { &*this };
+        if parts.counts_locally() {
+            parts.local.set(parts.local.get() - 1);
+            return;
+        }
+        let order =
+            if fault::is(Fault::PartsEndRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        // Ordering: Release, so that the part's writes reach the owner; Acquire, so that the
+        // last one hands on all the others' with the latch.
+        if parts.shared.fetch_sub(1, order) == 1 {
+            // SAFETY: (1): only this call sets the latch, so the owner still waits.
+            let latch = unsafe { &raw const (*this).latch };
+            // SAFETY: as above.
+            unsafe { Latch::set(latch) };
+        }
+    }
+
+    /// Owner, unsettled. Whether all parts have ended so far.
+    pub(super) fn none_open(&self) -> bool {
+        // Ordering: Acquire, with the Release in `end`.
+        let shared = self.shared.load(Ordering::Acquire);
+        shared.wrapping_add_signed(self.local.get()) == BIAS
+    }
+
+    /// Owner, once, after the body: from now on the count is in one place.
+    pub(super) fn settle(&self) -> Settled {
+        self.settled.set(true);
+        let share = self.local.get().wrapping_sub(BIAS.cast_signed());
+        let share = if fault::is(Fault::PartsSettleForgetsLocal) {
+            BIAS.cast_signed().wrapping_neg()
+        } else {
+            share
+        };
+        // Ordering: Acquire, with the Release in `end` of those that ended before; Release, as
+        // every change, to stay in their sequence.
+        let before = self.shared.fetch_add(share.cast_unsigned(), Ordering::AcqRel);
+        if before.wrapping_add_signed(share) == 0 { Settled::AllEnded } else { Settled::SomeOpen }
+    }
+
+    /// Set when a settled scope has no open part.
+    pub(super) fn latch(&self) -> &Latch {
+        &self.latch
+    }
+}

@@ -1,0 +1,6 @@
+use std::rc::Rc;
+
+fn main() {
+    let handle = scheduler::spawn(|| Rc::new(1));
+    handle.join().unwrap();
+}

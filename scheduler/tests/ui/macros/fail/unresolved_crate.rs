@@ -1,0 +1,2 @@
+#[scheduler::main(crate = "nowhere")]
+fn main() {}
