@@ -1,1 +1,32 @@
-fn main() {}
+//! Every work on every contender, all in one run: `cargo bench -p benches`.
+//!
+//! `cargo bench -p benches -- --test` runs each once, unmeasured, and checks its result.
+
+use std::{cell::LazyCell, time::Duration};
+
+use benches::{Contender, Sizes, catalog};
+use criterion::{BenchmarkId, Criterion, SamplingMode};
+
+fn main() {
+    // SAFETY: 1. nothing ran before this, so there is no other thread.
+    unsafe { benches::big_stacks_by_default() };
+    benches::on_big_stack(|| {
+        let mut criterion = Criterion::default().configure_from_args();
+        // The slowest contender still fits a run into a third of a second.
+        let sizes = Sizes { fib: 34, ..Sizes::default() };
+        let contenders = Contender::line_up();
+        for entry in catalog() {
+            // Built by the first benchmark that the command line's filter lets through.
+            let work = LazyCell::new(|| entry.build(&sizes));
+            let mut group = criterion.benchmark_group(entry.name);
+            group.sample_size(10).sampling_mode(SamplingMode::Flat);
+            group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+            for contender in contenders.iter().filter(|contender| entry.suits(contender)) {
+                let id = BenchmarkId::new(contender.name, contender.workers);
+                group.bench_function(id, |bencher| bencher.iter(|| work.run(contender)));
+            }
+            group.finish();
+        }
+        criterion.final_summary();
+    });
+}

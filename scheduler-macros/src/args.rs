@@ -60,7 +60,9 @@ impl Parse for Args {
             match arg.name.to_string().as_str() {
                 "num_threads" => arg.read(&mut args.num_threads, "an integer", integer)?,
                 "stack_size" => arg.read(&mut args.stack_size, "an integer", integer)?,
-                "thread_name" => arg.read(&mut args.thread_name, "a string without NUL", prefix)?,
+                "thread_name" => {
+                    arg.read(&mut args.thread_name, "a string literal without NUL", prefix)?
+                }
                 "pinning" => arg.read(&mut args.pinning, r#""auto" or "off""#, pinning)?,
                 "crate" => arg.read(&mut args.krate, "a path", path)?,
                 unknown => {
@@ -95,7 +97,7 @@ impl Arg<'_> {
     ) -> Result<()> {
         let Self { name, input } = self;
         let ended = || input.is_empty() || input.peek(Token![,]);
-        let missing = || format!("`{name}` has no value: expected `{name} =` and {expected}");
+        let missing = || format!("`{name}` has no value: expected {expected} after `{name} =`");
         if slot.is_some() {
             return Err(Error::new(name.span(), format!("`{name}` is given twice")));
         }
@@ -108,7 +110,8 @@ impl Arg<'_> {
         if ended() {
             return Err(Error::new(equals.span(), missing()));
         }
-        let wrong = |span| Error::new(span, format!("wrong value of `{name}`: expected {expected}"));
+        let wrong =
+            |span| Error::new(span, format!("wrong value of `{name}`: expected {expected}"));
         *slot = Some(value(input).map_err(wrong)?);
         Ok(())
     }
@@ -195,7 +198,7 @@ mod test {
         assert!(unknown.ends_with(NAMES), "{unknown}");
         assert_eq!(error("num_threads = 1, num_threads = 2"), "`num_threads` is given twice");
         for args in ["stack_size", "stack_size =", "stack_size = , crate = a", "stack_size(4)"] {
-            let expected = "`stack_size` has no value: expected `stack_size =` and an integer";
+            let expected = "`stack_size` has no value: expected an integer after `stack_size =`";
             assert_eq!(error(args), expected, "{args}");
         }
         for args in ["4", "\"w\"", "= 4"] {
@@ -209,9 +212,9 @@ mod test {
             (r#"num_threads = "4""#, "an integer"),
             ("num_threads = 4.0", "an integer"),
             ("stack_size = true", "an integer"),
-            ("thread_name = 4", "a string without NUL"),
-            (r#"thread_name = "a\0b""#, "a string without NUL"),
-            ("thread_name = NAME", "a string without NUL"),
+            ("thread_name = 4", "a string literal without NUL"),
+            (r#"thread_name = "a\0b""#, "a string literal without NUL"),
+            ("thread_name = NAME", "a string literal without NUL"),
             (r#"pinning = "on""#, r#""auto" or "off""#),
             ("pinning = off", r#""auto" or "off""#),
             ("crate = 4", "a path"),

@@ -3,22 +3,6 @@
 //! Use them as `#[scheduler::main]` and `#[scheduler::test]`, with the feature `macros` of
 //! `scheduler`. Both build a pool, run the function's body on one of its workers, and shut the
 //! pool down.
-//!
-//! # Arguments
-//!
-//! Both take the same ones. Each is optional, and may be given once.
-//!
-//! | argument | value | meaning |
-//! |---|---|---|
-//! | `num_threads` | a `usize` expression | the number of workers; 0 is the default of the builder |
-//! | `stack_size` | a `usize` expression | bytes of stack for each worker |
-//! | `thread_name` | a string literal | a prefix: `"w"` names the threads `w-0`, `w-1`, … |
-//! | `pinning` | `"auto"` or `"off"` | whether workers are bound to cores |
-//! | `crate` | a path, quoted or not | where `scheduler` is, if not at `::scheduler` |
-//!
-//! What is not given is left to the builder of the pool: so the number of workers is that of
-//! the environment variable `SCHEDULER_NUM_THREADS`, else one per available core. Expressions
-//! are evaluated before the pool exists, on the thread that calls the function.
 
 mod args;
 mod expand;
@@ -35,8 +19,6 @@ use proc_macro::TokenStream;
 /// If the pool cannot be built, the program prints one line to stderr that says why, and exits
 /// with code 1.
 ///
-/// The arguments are listed in [the crate's documentation](crate#arguments).
-///
 /// # The return type
 ///
 /// It is kept: `()`, `ExitCode`, a `Result`, or whatever else `main` may return. The body runs
@@ -47,6 +29,11 @@ use proc_macro::TokenStream;
 ///
 /// The body does not run on the process's main thread. What insists on that one, such as the
 /// event loop of a window system, needs a plain `main` with a pool of its own.
+///
+/// A worker may be bound to a core, and threads that the body starts by other means inherit that:
+/// they would all share this core. `pinning = "off"` leaves them free.
+///
+#[doc = include_str!("arguments.md")]
 ///
 /// # Examples
 ///
@@ -85,12 +72,15 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A panic of the body is that of the test, with the same payload; so `#[should_panic]` works,
 /// as do `#[ignore]` and all other attributes. The return type is kept; the value has to be
-/// [`Send`], since it comes from a worker. If the pool cannot be built, the test panics with the
-/// reason.
+/// [`Send`], since it comes from a worker.
 ///
-/// The function must not have `#[test]` as well.
+/// If the pool cannot be built, the test panics with the reason. A `#[should_panic]` that expects
+/// no message is content with that.
 ///
-/// The arguments are listed in [the crate's documentation](crate#arguments).
+/// The function must not have `#[test]` as well. That is an error if it stands below; above, where
+/// a macro cannot see it, it makes the test run twice.
+///
+#[doc = include_str!("arguments.md")]
 ///
 /// # Examples
 ///

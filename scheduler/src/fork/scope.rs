@@ -56,11 +56,7 @@ impl Owner for Part {
         false
     }
 
-    fn run<T>(
-        self,
-        _: &'static Location<'static>,
-        closure: impl FnOnce() -> T,
-    ) -> Result<T, Payload> {
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         unwind::catch(closure)
     }
 
@@ -282,7 +278,6 @@ impl<'scope> Scope<'scope, '_> {
     /// });
     /// assert_eq!((low, high), (Some(&1), Some(&4)));
     /// ```
-    #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -292,7 +287,7 @@ impl<'scope> Scope<'scope, '_> {
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
         // the handle; so does the state.
-        let (job, handle) = unsafe { cell::new(f, part, Location::caller()) };
+        let (job, handle) = unsafe { cell::new(f, part) };
         // SAFETY: the frame that runs the scope borrows the registry.
         let registry = unsafe { self.state.registry.as_ref() };
         registry.submit(job);

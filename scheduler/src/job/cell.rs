@@ -1,4 +1,4 @@
-//! A closure on the heap, with its result and a handle: one allocation for all three.
+//! A closure on the heap, with its result and a handle: one block of memory for all three.
 //!
 //! # Protocol
 //!
@@ -23,14 +23,13 @@
 //! A runner that finds `HANDLE` clear is alone: nobody can abort, wait or free, so it uses no
 //! read-modify-write at all.
 
-use super::{Header, JobRef};
+use super::{Header, JobRef, slab};
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicU8, Ordering, UnsafeCell};
 use crate::unwind::{self, Payload};
 use std::fmt;
 use std::mem;
-use std::panic::Location;
 use std::ptr::NonNull;
 
 const QUEUED: u8 = 1;
@@ -43,8 +42,7 @@ pub(crate) trait Owner: Copy + Send {
     fn cancels(self) -> bool;
 
     /// Runs a claimed closure and catches its panic.
-    fn run<T>(self, site: &'static Location<'static>, closure: impl FnOnce() -> T)
-    -> Result<T, Payload>;
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
     /// Where a panic goes that no handle will show.
     fn unclaimed(self) -> Unclaimed;
@@ -86,16 +84,16 @@ struct Core<T> {
     header: Header,
     /// What needs the closure's type.
     manage: unsafe fn(NonNull<Core<T>>, Operation) -> Outcome<T>,
-    state: AtomicU8,
     latch: Latch,
     outcome: UnsafeCell<Outcome<T>>,
+    state: AtomicU8,
 }
 
 #[repr(C)]
 struct Cell<F, T, O> {
     core: Core<T>,
-    site: &'static Location<'static>,
     owner: O,
+    source: slab::Source,
     closure: UnsafeCell<Option<F>>,
 }
 
@@ -106,17 +104,14 @@ struct Cell<F, T, O> {
 /// 1. `closure` and its value may be used until `owner.ended()` is called, on any thread, and
 ///    the value until the handle is dropped.
 /// 2. The owner lives until then.
-pub(crate) unsafe fn new<F, T, O>(
-    closure: F,
-    owner: O,
-    site: &'static Location<'static>,
-) -> (JobRef, Handle<T>)
+pub(crate) unsafe fn new<F, T, O>(closure: F, owner: O) -> (JobRef, Handle<T>)
 where
     F: FnOnce() -> T + Send,
     T: Send,
     O: Owner,
 {
-    let cell = Box::new(Cell {
+    let (place, source) = slab::allocate::<Cell<F, T, O>>();
+    let cell_value = Cell {
         core: Core {
             header: Header { run: Cell::<F, T, O>::run },
             manage: Cell::<F, T, O>::manage,
@@ -124,11 +119,13 @@ where
             latch: Latch::new(),
             outcome: UnsafeCell::new(Outcome::Pending),
         },
-        site,
         owner,
+        source,
         closure: UnsafeCell::new(Some(closure)),
-    });
-    let cell = NonNull::from(Box::leak(cell));
+    };
+    let cell: NonNull<Cell<F, T, O>> = place.cast();
+    // SAFETY: the place is new, and made for this type.
+    unsafe { cell.write(cell_value) };
     // SAFETY: the cell is freed only after the queue entry has been used; closure and value
     // are `Send`; this is its one `JobRef`.
     let entry = unsafe { JobRef::new(cell.cast()) };
@@ -188,7 +185,7 @@ where
             unwind::drop_quietly(closure);
             (Outcome::Cancelled, Fate::Cancelled)
         } else {
-            let outcome = match self.owner.run(self.site, closure) {
+            let outcome = match self.owner.run(closure) {
                 Ok(value) => Outcome::Value(value),
                 Err(payload) => Outcome::Panicked(Box::new((payload, self.owner.unclaimed()))),
             };
@@ -230,10 +227,12 @@ where
     ///
     /// 1. The caller is the last party.
     unsafe fn free(this: NonNull<Self>) -> Outcome<T> {
-        // SAFETY: (1); the cell came from a `Box` in `new`.
-        let cell = unsafe { Box::from_raw(this.as_ptr()) };
+        // SAFETY: (1): nobody else uses the cell, now or later.
+        let cell = unsafe { this.read() };
+        // SAFETY: allocated in `new` for this type, with this source.
+        unsafe { slab::release::<Self>(this.cast(), cell.source) };
         cell.core.outcome.with_mut(|outcome| {
-            // SAFETY: (1).
+            // SAFETY: the cell is this frame's own now.
             mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
         })
     }

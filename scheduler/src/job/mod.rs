@@ -6,6 +6,11 @@
 
 pub(crate) mod cell;
 pub(crate) mod error;
+#[cfg(not(scheduler_loom))]
+pub(crate) mod slab;
+#[cfg(scheduler_loom)]
+#[path = "no_slab.rs"]
+pub(crate) mod slab;
 mod stack;
 
 pub(crate) use stack::StackJob;

@@ -7,7 +7,7 @@
 
 use super::bundle;
 use super::registry::Registry;
-use crate::job::{Header, JobRef};
+use crate::job::{Header, JobRef, slab};
 use crate::latch::Latch;
 use crate::observe::Counters;
 use crate::queue::head::Pop;
@@ -101,6 +101,7 @@ impl Worker {
         impl Drop for Leave {
             fn drop(&mut self) {
                 CURRENT.with(|current| current.set(ptr::null()));
+                slab::retire();
             }
         }
         CURRENT.with(|current| {
@@ -108,6 +109,7 @@ impl Worker {
             current.set(self);
         });
         let _leave = Leave;
+        slab::enlist();
         f();
     }
 

@@ -17,7 +17,7 @@ pub(crate) mod thread {
     use std::rc::Rc;
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Builder, JoinHandle, yield_now};
+    pub(crate) use loom::thread::{Builder, JoinHandle};
 
     /// A thread with `std`'s park token. All threads of a model run on one OS thread, and
     /// nothing here is a branch of the search, so plain cells do. An unpark whose token is
@@ -94,7 +94,7 @@ mod ended {
     use std::thread::panicking;
 
     macro_rules! atomic {
-        ($($name:ident $(<$parameter:ident>)?, $value:ty;)*) => {$(
+        ($($name:ident $(<$parameter:ident>)?, $value:ty, $end:expr;)*) => {$(
             #[derive(Debug)]
             pub(crate) struct $name $(<$parameter>)? (loom::sync::atomic::$name $(<$parameter>)?);
 
@@ -117,7 +117,8 @@ mod ended {
                 #[track_caller]
                 fn drop(&mut self) {
                     if !panicking() {
-                        self.0.with_mut(|_| ());
+                        let end: fn(&mut loom::sync::atomic::$name $(<$parameter>)?) = $end;
+                        end(&mut self.0);
                     }
                 }
             }
@@ -125,11 +126,13 @@ mod ended {
     }
 
     atomic! {
-        AtomicBool, bool;
-        AtomicU8, u8;
-        AtomicU64, u64;
-        AtomicUsize, usize;
-        AtomicPtr<T>, *mut T;
+        // Loom's has no `with_mut`; this checks against stores only.
+        // SAFETY: the reference is exclusive.
+        AtomicBool, bool, |end| drop(unsafe { end.unsync_load() });
+        AtomicU8, u8, |end| end.with_mut(|_| ());
+        AtomicU64, u64, |end| end.with_mut(|_| ());
+        AtomicUsize, usize, |end| end.with_mut(|_| ());
+        AtomicPtr<T>, *mut T, |end| end.with_mut(|_| ());
     }
 
     /// Loom's cell, which fails a model on overlapping access.

@@ -16,7 +16,10 @@ use std::ptr::NonNull;
 /// The pointer stays valid until [`Owner::ended`]: the closure counts as a root, and the
 /// workers, which keep the registry alive, do not end before the last root has left.
 #[derive(Clone, Copy)]
-struct Root(NonNull<Registry>);
+struct Root {
+    registry: NonNull<Registry>,
+    site: &'static Location<'static>,
+}
 
 // SAFETY: `Registry` is `Sync`.
 unsafe impl Send for Root {}
@@ -24,7 +27,7 @@ unsafe impl Send for Root {}
 impl Root {
     fn registry(&self) -> &Registry {
         // SAFETY: see the type.
-        unsafe { self.0.as_ref() }
+        unsafe { self.registry.as_ref() }
     }
 }
 
@@ -33,12 +36,8 @@ impl Owner for Root {
         self.registry().lifecycle().is_cancelling()
     }
 
-    fn run<T>(
-        self,
-        site: &'static Location<'static>,
-        closure: impl FnOnce() -> T,
-    ) -> Result<T, Payload> {
-        unwind::catch(|| self.registry().run_root(site, closure))
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        unwind::catch(|| self.registry().run_root(self.site, closure))
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -151,9 +150,10 @@ where
         registry.pass(passage);
         return Err(Rejected(f));
     }
+    let root = Root { registry: NonNull::from(registry), site };
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
-    let (job, handle) = unsafe { cell::new(f, Root(NonNull::from(registry)), site) };
+    let (job, handle) = unsafe { cell::new(f, root) };
     registry.submit(job.into_root());
     Ok(JoinHandle::submitted(handle))
 }

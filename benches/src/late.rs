@@ -1,0 +1,72 @@
+//! Late demand: two long leaves forked while no worker wants one, and then nothing forks any more.
+//!
+//! Of two workers, one is busy for [`BUSY`]. The other, after [`LEAD`], forks two leaves and starts
+//! on the first. When the busy one is done it finds its neighbour inside a leaf, where no fork will
+//! ever notice the demand. Whoever can take the second leaf nevertheless finishes it after `BUSY +
+//! leaf`; else it waits for the first.
+
+use std::time::{Duration, Instant};
+
+use crate::contender::Pool;
+
+/// How long the other workers are busy.
+pub(crate) const BUSY: Duration = Duration::from_millis(50);
+/// How long before the leaves are forked.
+pub(crate) const LEAD: Duration = Duration::from_millis(25);
+/// A fork each so often during [`LEAD`]: those who share only at forks get their chance to share
+/// the busy part.
+const TICK: Duration = Duration::from_micros(5);
+
+/// What all of this takes when nothing waits for a worker that is there.
+pub(crate) fn plan(leaf: Duration, workers: usize) -> Duration {
+    if workers == 1 { BUSY + LEAD + 2 * leaf } else { BUSY.max(LEAD) + leaf }
+}
+
+/// Computes for as long as the clock says: that other programs slow the machine down must not look
+/// like bad scheduling.
+fn spin(length: Duration) -> u64 {
+    let start = Instant::now();
+    while start.elapsed() < length {
+        std::hint::spin_loop();
+    }
+    1
+}
+
+/// The parts that take long.
+pub(crate) const PARTS: u64 = 3;
+
+fn serial(leaf: Duration) -> u64 {
+    spin(LEAD);
+    spin(leaf) + spin(leaf) + spin(BUSY)
+}
+
+per_join! {
+    use std::time::{Duration, Instant};
+
+    use super::{BUSY, LEAD, TICK, spin};
+
+    pub(super) fn late(cx: Cx<'_, '_>, leaf: Duration) -> u64 {
+        // The caller takes the forking side, so that it is the idle worker that has to find the
+        // leaf.
+        let (a, b) = if LEFT_FIRST {
+            join(cx, |cx| forking(cx, leaf), |_| spin(BUSY))
+        } else {
+            join(cx, |_| spin(BUSY), |cx| forking(cx, leaf))
+        };
+        a + b
+    }
+
+    fn forking(cx: Cx<'_, '_>, leaf: Duration) -> u64 {
+        let start = Instant::now();
+        while start.elapsed() < LEAD {
+            join(cx, |_| spin(TICK), |_| spin(TICK));
+        }
+        let (a, b) = join(cx, |_| spin(leaf), |_| spin(leaf));
+        a + b
+    }
+}
+
+/// Runs the plan on `pool`; gives the number of long parts that ran.
+pub(crate) fn run(pool: &Pool, leaf: Duration) -> u64 {
+    on_join!(pool, late(leaf))
+}

@@ -1,0 +1,25 @@
+//! Under loom cells come from the system, so that a model sees each as new memory.
+
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    System,
+}
+
+pub(crate) fn enlist() {}
+
+pub(crate) fn retire() {}
+
+pub(crate) fn allocate<T>() -> (NonNull<MaybeUninit<T>>, Source) {
+    (NonNull::from(Box::leak(Box::<T>::new_uninit())), Source::System)
+}
+
+/// # Safety
+///
+/// 1. The place came from `allocate::<T>`, and is not used any more.
+pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, _: Source) {
+    // SAFETY: (1).
+    drop(unsafe { Box::from_raw(place.as_ptr()) });
+}

@@ -1,0 +1,301 @@
+//! Memory for cells: blocks of a few sizes, recycled per worker.
+//!
+//! A spawned closure's cell is often freed by another worker than the one that made it, which
+//! is what general allocators are slowest at. Here a freed block goes to the freeing worker's own
+//! list and serves its next spawn: no allocation in a steady state, no lock, and no
+//! read-modify-write.
+//!
+//! # Protocol
+//!
+//! Blocks come in slabs. A slab counts its blocks that are *out*: in use, in somebody's list, or
+//! not yet carved. The count starts at the number of its blocks and only falls:
+//! whoever gives the last one back frees the slab.
+//!
+//! - A worker takes blocks from its list, else carves them from its own slab, else makes a slab.
+//! - It keeps up to [`KEEP`] freed blocks in its list; the rest, and all of them when its thread
+//!   ends, go back to their slabs. A thread that is no worker keeps none.
+//!
+//! Invariant: a block is in one place at a time, so its count goes down once.
+
+use crate::sync::{AtomicUsize, Ordering, thread_local_const};
+use std::alloc::{self, Layout};
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+/// Block sizes are multiples of a cache line, up to this many lines: room for a cell with
+/// sixteen captured words.
+const CLASSES: usize = 3;
+const LINE: usize = 64;
+/// Slabs are aligned to their size, so a block's address tells its slab.
+const SLAB: usize = 16 * 1024;
+/// The last bytes are left to the system allocator for its own header, so that it can lay
+/// slabs side by side.
+const SLAB_BYTES: usize = SLAB - 64;
+/// Freed blocks of each size that a worker keeps. More: longer bursts without the allocator;
+/// fewer: less memory kept by slabs of which one block is in some list.
+const KEEP: usize = 1024;
+
+/// The first block of a slab.
+#[repr(C, align(64))]
+struct Slab {
+    out: AtomicUsize,
+}
+
+/// A block in a list.
+struct Free {
+    next: *mut Free,
+}
+
+/// What a thread has of one size.
+struct Cache {
+    block: usize,
+    free: Cell<*mut Free>,
+    len: Cell<usize>,
+    /// 0 on threads that are no workers.
+    keep: Cell<usize>,
+    /// The uncarved rest of the thread's own slab.
+    carve: Cell<*mut u8>,
+    uncarved: Cell<usize>,
+}
+
+thread_local_const! {
+    static CACHES: [Cache; CLASSES] = [Cache::new(1), Cache::new(2), Cache::new(3)]
+}
+
+/// The class that serves a type, or `CLASSES`.
+const fn class<T>() -> usize {
+    let fits = size_of::<T>() > 0 && align_of::<T>() <= LINE;
+    let class = size_of::<T>().wrapping_sub(1) / LINE;
+    if fits && class < CLASSES { class } else { CLASSES }
+}
+
+/// How many blocks a slab has, after its header.
+const fn blocks(block: usize) -> usize {
+    (SLAB_BYTES - size_of::<Slab>()) / block
+}
+
+/// Where a place came from, and goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Slab,
+    System,
+}
+
+const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB) {
+    Ok(layout) => layout,
+    Err(_) => panic!("SLAB is a power of two"),
+};
+
+/// The calling thread is a worker from now on, and recycles.
+pub(crate) fn enlist() {
+    CACHES.with(|caches| caches.iter().for_each(|cache| cache.keep.set(KEEP)));
+}
+
+/// The calling thread is a worker no more: gives everything back.
+pub(crate) fn retire() {
+    CACHES.with(|caches| caches.iter().for_each(Cache::retire));
+}
+
+/// A place for a `T`: a recycled block if it fits and the thread is a worker.
+#[inline]
+pub(crate) fn allocate<T>() -> (NonNull<MaybeUninit<T>>, Source) {
+    let class = const { class::<T>() };
+    if class < CLASSES
+        && let Some(block) = CACHES.with(|caches| caches[class].take())
+    {
+        return (block.cast(), Source::Slab);
+    }
+    let place = Box::leak(Box::<T>::new_uninit());
+    (NonNull::from(place), Source::System)
+}
+
+/// Gives a place back, whose `T` is gone.
+///
+/// # Safety
+///
+/// 1. It came from `allocate::<T>` with this source, and is not used any more.
+#[inline]
+pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, source: Source) {
+    match source {
+        // SAFETY: (1): it was leaked from a box of this type.
+        Source::System => drop(unsafe { Box::from_raw(place.as_ptr()) }),
+        Source::Slab => {
+            let block = place.cast();
+            let kept = CACHES.with(|caches| {
+                // SAFETY: (1).
+                unsafe { caches[const { class::<T>() }].push(block) }
+            });
+            if !kept {
+                // SAFETY: (1).
+                unsafe { give_back(block) };
+            }
+        }
+    }
+}
+
+impl Cache {
+    const fn new(lines: usize) -> Self {
+        Self {
+            block: lines * LINE,
+            free: Cell::new(ptr::null_mut()),
+            len: Cell::new(0),
+            keep: Cell::new(0),
+            carve: Cell::new(ptr::null_mut()),
+            uncarved: Cell::new(0),
+        }
+    }
+
+    fn retire(&self) {
+        self.keep.set(0);
+        while let Some(block) = self.pop() {
+            // SAFETY: the list gave the block to this call.
+            unsafe { give_back(block) };
+        }
+        let uncarved = self.uncarved.take();
+        if uncarved != 0 {
+            // SAFETY: the uncarved blocks are this thread's.
+            unsafe { give_back_n(self.carve.get(), uncarved) };
+        }
+    }
+
+    #[inline]
+    fn take(&self) -> Option<NonNull<u8>> {
+        if let Some(block) = self.pop() {
+            return Some(block);
+        }
+        if self.uncarved.get() == 0 && !self.refill() {
+            return None;
+        }
+        let block = self.carve.get();
+        self.uncarved.set(self.uncarved.get() - 1);
+        self.carve.set(block.wrapping_add(self.block));
+        NonNull::new(block)
+    }
+
+    fn pop(&self) -> Option<NonNull<u8>> {
+        let block = NonNull::new(self.free.get())?;
+        // SAFETY: a block in the list is this thread's, and begins with its `Free`.
+        self.free.set(unsafe { block.as_ref() }.next);
+        self.len.set(self.len.get() - 1);
+        Some(block.cast())
+    }
+
+    /// False if the list is full.
+    ///
+    /// # Safety
+    ///
+    /// 1. The block is the caller's, and goes to the list if there is room.
+    unsafe fn push(&self, block: NonNull<u8>) -> bool {
+        if self.len.get() >= self.keep.get() {
+            return false;
+        }
+        let free = block.cast::<Free>();
+        // SAFETY: (1): a block is large enough and aligned for this.
+        unsafe { free.write(Free { next: self.free.get() }) };
+        self.free.set(free.as_ptr());
+        self.len.set(self.len.get() + 1);
+        true
+    }
+
+    /// A new slab to carve from. False if the thread is no worker.
+    #[cold]
+    fn refill(&self) -> bool {
+        if self.keep.get() == 0 {
+            return false;
+        }
+        // SAFETY: the layout is not of size zero.
+        let memory = unsafe { alloc::alloc(LAYOUT) };
+        let Some(slab) = NonNull::new(memory.cast::<Slab>()) else {
+            alloc::handle_alloc_error(LAYOUT)
+        };
+        // SAFETY: the memory is new, large enough and aligned.
+        unsafe { slab.write(Slab { out: AtomicUsize::new(blocks(self.block)) }) };
+        self.carve.set(memory.wrapping_add(size_of::<Slab>()));
+        self.uncarved.set(blocks(self.block));
+        true
+    }
+}
+
+/// One block back to its slab.
+///
+/// # Safety
+///
+/// 1. The block is the caller's, who loses it.
+unsafe fn give_back(block: NonNull<u8>) {
+    // SAFETY: (1).
+    unsafe { give_back_n(block.as_ptr(), 1) };
+}
+
+/// `n` blocks of one slab back to it; `block` is the first.
+///
+/// # Safety
+///
+/// 1. The blocks are the caller's, who loses them.
+#[cold]
+unsafe fn give_back_n(block: *mut u8, n: usize) {
+    let slab = block.map_addr(|addr| addr & !(SLAB - 1)).cast::<Slab>();
+    // SAFETY: (1): blocks of it are out, so the slab is alive.
+    let out = unsafe { &(*slab).out };
+    // Ordering: Release, so that the use of each block comes before the free; Acquire, so that
+    // the free comes after all of them.
+    if out.fetch_sub(n, Ordering::AcqRel) == n {
+        // SAFETY: allocated with this layout, and no block is out any more.
+        unsafe { alloc::dealloc(slab.cast(), LAYOUT) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLASSES, KEEP, LINE, Source, allocate, blocks, enlist, release, retire};
+
+    const BLOCK: usize = 2 * LINE;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_worker_recycles_and_others_do_not() {
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+        enlist();
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::Slab);
+        assert_eq!(allocate_one::<[u8; BLOCK]>(), Source::Slab);
+        assert_eq!(allocate_one::<[u8; CLASSES * LINE + 1]>(), Source::System);
+        retire();
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+    }
+
+    fn allocate_one<T>() -> Source {
+        let (place, source) = allocate::<T>();
+        // SAFETY: just allocated, and not used.
+        unsafe { release(place, source) };
+        source
+    }
+
+    #[test]
+    fn blocks_do_not_overlap_and_come_back_on_another_thread() {
+        enlist();
+        let n = 3 * blocks(BLOCK) + 2 * KEEP;
+        let places: Vec<_> = (0..n).map(|_| allocate::<[u8; BLOCK]>().0).collect();
+        let addresses: HashSet<_> = places.iter().map(|place| place.addr().get()).collect();
+        assert_eq!(addresses.len(), n);
+        assert!(addresses.iter().all(|address| address % LINE == 0));
+        for place in &places {
+            // SAFETY: the place is ours, so it can be written without hurting another.
+            unsafe { place.as_ptr().write_bytes(0xAA, 1) };
+        }
+        let addresses: Vec<usize> = places.iter().map(|p| p.expose_provenance().get()).collect();
+        let (here, there) = addresses.split_at(n / 2);
+        let free = |addresses: &[usize]| {
+            for &address in addresses {
+                let place = std::ptr::with_exposed_provenance_mut(address);
+                let place = std::ptr::NonNull::new(place).unwrap();
+                // SAFETY: allocated above, and given back once.
+                unsafe { release::<[u8; BLOCK]>(place, Source::Slab) };
+            }
+        };
+        std::thread::scope(|s| {
+            s.spawn(|| free(there));
+        });
+        free(here);
+        retire();
+    }
+}
