@@ -56,7 +56,7 @@ pub(super) fn head_pop_against_two_forces() {
 
 pub(super) fn head_publish_against_force() {
     against(2, &[2], |head, jobs| {
-        jobs.iter().for_each(|job| drop(head.push(job.right())));
+        jobs.iter().for_each(|job| _ = head.push(job.right()));
         for job in head.take_oldest().into_iter().chain(head.pop_newest()) {
             job.run();
         }
@@ -74,16 +74,16 @@ pub(super) fn head_goes_on_after_a_stolen_last_job() {
 /// The ring is full, and the slot of its oldest job is used again under a thief that reads it.
 pub(super) fn head_wraps_under_a_force() {
     against(5, &[1], |head, jobs| {
-        jobs[..4].iter().for_each(|job| drop(head.push(job.right())));
+        jobs[..4].iter().for_each(|job| _ = head.push(job.right()));
         head.take_oldest_n(1).for_each(|job| job.run());
-        drop(head.push(jobs[4].right()));
+        let _ = head.push(jobs[4].right());
     });
 }
 
 /// Half of a full ring leaves at once.
 pub(super) fn head_spills_against_force() {
     against(4, &[2], |head, jobs| {
-        jobs.iter().for_each(|job| drop(head.push(job.right())));
+        jobs.iter().for_each(|job| _ = head.push(job.right()));
         head.take_oldest_n(2).for_each(|job| job.run());
         fork_and_take_back(head, &[]);
     });

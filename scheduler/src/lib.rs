@@ -70,6 +70,11 @@ pub mod task;
 #[path = "../../loom-tests/models/mod.rs"]
 pub mod models;
 
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 pub use fork::{BroadcastContext, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope};
 pub use job::error::JoinError;
 pub use observe::{Counts, Metrics, WorkerMetrics};

@@ -91,9 +91,12 @@ impl Head {
     /// Owner. Takes the job back that was pushed at `index`, with everything newer gone.
     #[inline(always)]
     pub(crate) fn pop(&self, index: u64) -> Pop {
-        // Relaxed: the `light` orders it before the read of `top`; a thief that reads it only
-        // learns that there is less.
-        self.bottom.store(index, Ordering::Relaxed);
+        // Ordering: Release, as in `push`: a thief that reads this value and not the one that was
+        // pushed needs the slots of the older jobs all the same. The `light` orders it before
+        // the read of `top`.
+        let order =
+            if fault::is(Fault::HeadPopRelaxed) { Ordering::Relaxed } else { Ordering::Release };
+        self.bottom.store(index, order);
         if !fault::is(Fault::HeadPopNoLight) {
             // Pairs with the `heavy` of a forced steal, see the module's invariant.
             light_owner();

@@ -128,7 +128,7 @@ mod ended {
     atomic! {
         // Loom's has no `with_mut`; this checks against stores only.
         // SAFETY: the reference is exclusive.
-        AtomicBool, bool, |end| drop(unsafe { end.unsync_load() });
+        AtomicBool, bool, |end| _ = unsafe { end.unsync_load() };
         AtomicU8, u8, |end| end.with_mut(|_| ());
         AtomicU64, u64, |end| end.with_mut(|_| ());
         AtomicUsize, usize, |end| end.with_mut(|_| ());
