@@ -5,11 +5,15 @@
 //! order in which its threads can interleave, and each value that a load may return, up to a
 //! number of preemptions, the model's *bound*. See `runner.rs` for what counts as a pass.
 
+mod cell;
 mod deque;
 mod head;
+mod latch;
 mod ledger;
+mod park;
 mod rig;
 mod runner;
+mod sleep;
 
 pub use runner::{Report, Verdict, explore};
 
@@ -46,6 +50,33 @@ models! {
         head_goes_on_after_a_stolen_last_job: Some(3),
         head_wraps_under_a_force: Some(3),
         head_spills_against_force: Some(3),
+    }
+    park {
+        park_against_unpark: None,
+        two_unparks_in_one_token: None,
+    }
+    latch {
+        latch_set_against_its_owner_leaving: None,
+        latch_set_against_watch: None,
+        latch_set_against_unwatch: None,
+        two_latches_one_parker: Some(3),
+    }
+    cell {
+        cell_join_against_completion: None,
+        cell_handle_dropped_against_completion: None,
+        cell_abort_against_start: None,
+        cell_abort_and_drop_against_start: None,
+    }
+    sleep {
+        sleep_one_worker_outside: Some(3),
+        sleep_one_worker_two_jobs: Some(3),
+        sleep_two_workers: Some(2),
+        sleep_inbox: Some(3),
+        sleep_from_inside: Some(2),
+        last_searcher_leaves: Some(2),
+        stuck_leaf: Some(3),
+        stuck_leaf_behind_a_published_one: Some(2),
+        latch_and_claim_at_once: Some(2),
     }
 }
 

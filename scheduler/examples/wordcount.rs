@@ -4,28 +4,27 @@
 //! cargo run --release --example wordcount -- DIR
 //! ```
 //!
-//! A scope per folder forks a job per entry; a file larger than `--split` is cut in halves by
-//! `join`, down to that size; the counts are merged up the tree. Then a plain loop on one thread
-//! counts everything again, and the results must be equal. The parallel pass goes first, so it
-//! is the one that waits for the disk: run it twice before you compare times.
-//!
-//! What is counted:
+//! A scope for each folder forks a job for each entry; a file larger than `--split` is halved
+//! by `join` down to that size; the counts are merged up the tree. Then a plain loop on one
+//! thread counts everything again, and the results must be equal. The parallel pass goes first
+//! and is the one that waits for the disk: to compare times, look at a second run.
 //!
 //! - A word is a maximal run of alphanumeric characters (`char::is_alphanumeric`), each
-//!   lower-cased by itself (`char::to_lowercase`). Everything else separates words, also an
-//!   apostrophe, an underscore, a combining mark, and every byte that is not valid UTF-8.
+//!   lower-cased by itself (`char::to_lowercase`). All else separates words: an apostrophe, an
+//!   underscore, a combining mark, any byte that is not valid UTF-8.
 //! - A file with invalid UTF-8 is counted like any other, and remarked upon.
-//! - A link to a file is followed, so that file counts once more. A link to a folder is not, so
-//!   there are no loops; only a link given as DIR is. DIR may also be a single file.
+//! - A link to a file is followed, and the file counts once more. A link to a folder is followed
+//!   only if it is DIR itself, so there are no loops. DIR may also be a single file.
 //! - Pipes, sockets and devices are not opened.
 //! - What cannot be read is left out; of a file that fails half-way, the part before counts.
 //!
-//! Whatever was left out or looked odd is counted in the summary and listed on stderr.
-//! Exit code: 0 if the count was made, 1 if the results differ, 2 if the command line is wrong
-//! or DIR cannot be read.
+//! Whatever is left out or odd is counted in the summary and listed on stderr. Exit code: 0 if
+//! all was counted, remarks or not; 1 if the results differ or cannot be written; 2 if the
+//! command line is wrong or DIR cannot be read.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use scheduler::{ThreadPool, join, scope};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, File};
@@ -37,42 +36,41 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 const HELP: &str = "\
-Counts the words of every file under a folder, in parallel and then again sequentially.
+Counts the words of every file under a folder: in parallel, then again on one thread.
 
-Usage: wordcount [OPTIONS] [DIR]     (DIR: a folder or a file; the current folder if missing)
+Usage: wordcount [OPTIONS] [DIR]     DIR is a folder or a file; default: the current folder
 
-  --threads N    workers (default 0: SCHEDULER_NUM_THREADS, or else one for each core)
-  --top N        how many of the most frequent words to print (default 20)
-  --split BYTES  cut files larger than this in halves (default 1048576); 16 times as much of a
-                 file is in memory at a time
-  --no-verify    do not count again sequentially
+  --threads N    workers; default 0: SCHEDULER_NUM_THREADS, or else one for each core
+  --top N        how many of the most frequent words to print; default 20
+  --split BYTES  halve files larger than this, again and again; default 1048576. Of a file,
+                 16 times as much is in memory at a time
+  --no-verify    do not count again on one thread
   --help         this text
 ";
 
 /// How many remarks of a kind are listed; the others are only counted.
-const LISTED: u64 = 10;
+const LISTED: usize = 10;
 
-/// How much of a file the sequential pass reads at a time: small enough to stay in the cache.
+/// How much of a file the sequential pass reads at a time: little enough to stay in the cache.
 const SEQUENTIAL_BLOCK: usize = 256 << 10;
 
 fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     let done = match parse(std::env::args_os().skip(1)) {
-        Err(message) => Err(Failure::Usage(message)),
-        Ok(None) => out.write_all(HELP.as_bytes()).map(|()| true).map_err(Failure::Output),
         Ok(Some(options)) => run(&options, &mut out),
+        Ok(None) => out.write_all(HELP.as_bytes()).map(|()| true).map_err(Failure::Output),
+        Err(message) => Err(Failure::Usage(message)),
     };
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(Failure::Usage(message)) => {
-            say(&message);
-            ExitCode::from(2)
-        }
+        Ok(equal) => ExitCode::from(u8::from(!equal)),
         // The reader has seen enough, as `head` has.
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Output(error)) => {
             say(&format!("cannot write the result: {error}"));
+            ExitCode::FAILURE
+        }
+        Err(Failure::Usage(message)) => {
+            say(&message);
             ExitCode::from(2)
         }
     }
@@ -107,82 +105,74 @@ struct Options {
 
 /// The options, or `None` if help was asked for.
 fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Option<Options>, String> {
-    let mut options = Options { root: ".".into(), threads: 0, top: 20, split: 1 << 20, verify: true };
     let mut root = None;
-    let mut only_paths = false;
+    let (mut threads, mut top, mut split, mut verify) = (0, 20, 1 << 20, true);
     while let Some(arg) = args.next() {
         match arg.to_str() {
-            Some("--") if !only_paths => only_paths = true,
-            Some("--help" | "-h") if !only_paths => return Ok(None),
-            Some("--no-verify") if !only_paths => options.verify = false,
-            Some("--threads") if !only_paths => options.threads = number("--threads", args.next())?,
-            Some("--top") if !only_paths => options.top = number("--top", args.next())?,
-            Some("--split") if !only_paths => options.split = number("--split", args.next())?,
-            Some(text) if !only_paths && text.starts_with('-') => {
-                return Err(format!("there is no option {text} (--help lists them)"));
+            Some("--help" | "-h") => return Ok(None),
+            Some("--no-verify") => verify = false,
+            Some("--threads") => threads = number("--threads", args.next(), 0)?,
+            Some("--top") => top = number("--top", args.next(), 0)?,
+            Some("--split") => split = number("--split", args.next(), 1)?,
+            Some(text) if text.starts_with('-') => {
+                return Err(format!("there is no option {text:?}; --help lists all"));
             }
-            _ => {
-                if root.is_some() {
-                    return Err(format!("one DIR at a time: {} is the second", arg.display()));
-                }
-                root = Some(arg);
-            }
+            _ if root.is_some() => return Err(format!("only one DIR, please: what is {arg:?}?")),
+            _ => root = Some(PathBuf::from(arg)),
         }
     }
-    if options.split == 0 {
-        return Err("--split needs at least 1 byte".to_owned());
-    }
-    if let Some(root) = root {
-        options.root = root.into();
-    }
-    Ok(Some(options))
+    let root = root.unwrap_or_else(|| ".".into());
+    Ok(Some(Options { root, threads, top, split, verify }))
 }
 
-fn number(option: &str, value: Option<OsString>) -> Result<usize, String> {
+fn number(option: &str, value: Option<OsString>, least: usize) -> Result<usize, String> {
     let Some(value) = value else {
         return Err(format!("{option} needs a number after it"));
     };
-    let parsed = value.to_str().and_then(|text| text.parse().ok());
-    parsed.ok_or_else(|| format!("{option} needs a number, not {value:?}"))
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(number) if number >= least => Ok(number),
+        _ => Err(format!("{option} needs a number of at least {least}, not {value:?}")),
+    }
 }
 
 // ---- The two passes
 
-/// Counts, prints and compares; whether all is well.
+/// Counts, prints and compares; whether the results are equal.
 fn run(options: &Options, out: &mut impl Write) -> Result<bool, Failure> {
-    let root = open_root(&options.root)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", options.root.display())))?;
+    let Options { ref root, threads, top, split, verify } = *options;
+    let entry = open_root(root).map_err(|error| Failure::Usage(format!("{root:?}: {error}")))?;
     let pool = ThreadPool::builder()
-        .num_threads(options.threads)
-        // Paths can be 2,000 folders deep; only memory that is touched is used.
+        .num_threads(threads)
+        // Folders can nest as deep as a path is long. Memory that is not touched costs nothing.
         .stack_size(64 << 20)
         .build()
         .map_err(|error| Failure::Usage(error.to_string()))?;
 
-    let begin = SystemTime::now();
-    let pass = Pass { split: options.split, bar: progress("parallel  ") };
-    let (tally, parallel_time) = timed(|| pool.install(|| pass.count(&root, Tally::default())));
-    pass.bar.finish_and_clear();
+    let since = SystemTime::now();
+    let pass = Parallel { split, bar: progress("parallel") };
+    let (tally, time) = timed(|| pool.install(|| pass.count(&entry, Tally::default())));
     let metrics = pool.metrics();
+    pass.bar.finish_and_clear();
     tally.list_remarks();
-    tally.print(out, options.top)?;
-    let workers = pool.current_num_threads();
-    writeln!(out, "\nparallel    {:>9.3} s on {workers} workers", parallel_time.as_secs_f64())?;
+    tally.print(out, top)?;
+    let (seconds, workers) = (time.as_secs_f64(), pool.current_num_threads());
+    writeln!(out, "\nparallel    {seconds:>9.3} s, workers: {workers}")?;
 
     let mut equal = true;
-    if options.verify {
+    if verify {
         let bar = progress("sequential");
-        let (again, time) = timed(|| count_sequentially(root, &bar));
+        let (again, time) = timed(|| count_sequentially(entry, &bar));
         bar.finish_and_clear();
         equal = tally == again;
-        let ratio = time.as_secs_f64() / parallel_time.as_secs_f64();
-        writeln!(out, "sequential  {:>9.3} s, {ratio:.2} times as long", time.as_secs_f64())?;
+        let (longer, seconds) = (time.as_secs_f64() / seconds, time.as_secs_f64());
+        writeln!(out, "sequential  {seconds:>9.3} s, {longer:.2} times as long")?;
         writeln!(out, "equal       {:>9}", if equal { "yes" } else { "NO" })?;
         if !equal {
-            explain_difference(&options.root, begin, &tally, &again);
+            explain_difference(root, since, &tally, &again);
         }
     }
-    write!(out, "\nWhat the workers did (a branch that its own worker took back is no job):\n{metrics}")?;
+    writeln!(out, "\nWhat the workers did (a branch that its own worker took back is no job):")?;
+    write!(out, "{metrics}")?;
     Ok(equal)
 }
 
@@ -197,17 +187,18 @@ fn progress(pass: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} [{bar:30}] {bytes} of {total_bytes}, {elapsed}");
-    ProgressBar::new(0).with_style(style.expect("a valid template")).with_message(pass)
+    let style =
+        ProgressStyle::with_template("{msg:10} [{bar:30}] {bytes} of {total_bytes}, {elapsed}");
+    ProgressBar::new(0).with_style(style.expect("the template is valid")).with_message(pass)
 }
 
 /// The parallel pass.
-struct Pass {
+struct Parallel {
     split: usize,
     bar: ProgressBar,
 }
 
-impl Pass {
+impl Parallel {
     /// Adds what is at `entry` to `tally`.
     fn count(&self, entry: &Entry, mut tally: Tally) -> Tally {
         if entry.folder {
@@ -220,8 +211,8 @@ impl Pass {
     }
 
     /// Forks a job for each entry. A job adds to a tally that lies idle in its folder, or else
-    /// to a new one: so there are never more tallies than jobs at work, and hardly any merging
-    /// where nobody stole.
+    /// to a new one. So where nobody stole there is nothing to merge, and tallies are never
+    /// more than jobs at work.
     fn count_folder(&self, folder: &Path, mut tally: Tally) -> Tally {
         let entries = list(folder, &self.bar, &mut tally);
         let idle = Mutex::new(vec![tally]);
@@ -278,36 +269,31 @@ fn count_sequentially(root: Entry, bar: &ProgressBar) -> Tally {
     tally
 }
 
-/// Says how the results differ, and whether somebody wrote to the files meanwhile.
-fn explain_difference(root: &Path, begin: SystemTime, parallel: &Tally, sequential: &Tally) {
+/// Says how the results differ, and whether that may be because somebody wrote to the files.
+fn explain_difference(root: &Path, since: SystemTime, parallel: &Tally, sequential: &Tally) {
     for (pass, tally) in [("parallel", parallel), ("sequential", sequential)] {
         let Tally { files, folders, bytes, counts, .. } = tally;
-        let (words, distinct) = (counts.values().sum::<u64>(), counts.len());
-        say(&format!(
-            "results differ: {pass}: {files} files, {folders} folders, {bytes} bytes, \
-             {words} words, {distinct} distinct"
-        ));
+        let words: u64 = counts.values().sum();
+        say(&format!("{pass}: {files} files, {folders} folders, {bytes} bytes, {words} words"));
     }
     // Some file systems keep times in steps of two seconds.
-    let begin = begin - Duration::from_secs(2);
+    let since = since - Duration::from_secs(2);
+    let mut changed = Remarks::default();
     let mut left = vec![root.to_owned()];
-    let mut changed = 0;
     while let Some(path) = left.pop() {
         let Ok(metadata) = fs::metadata(&path) else { continue };
-        if metadata.modified().is_ok_and(|time| time >= begin) {
-            changed += 1;
-            if changed <= LISTED {
-                say(&format!("written to since the start: {path:?}"));
-            }
+        if metadata.modified().is_ok_and(|time| time >= since) {
+            changed.add(|| format!("{path:?} was written to since the start"));
         }
         if metadata.is_dir() {
             let entries = list(&path, &ProgressBar::hidden(), &mut Tally::default());
             left.extend(entries.into_iter().map(|entry| entry.path));
         }
     }
-    say(&match changed {
-        0 => "nothing was written to since the start: this is an error of the program".to_owned(),
-        n => format!("{n} files or folders changed meanwhile, which may be why; try again"),
+    changed.say_all("changed");
+    say(match changed.count {
+        0 => "the results differ, and no file changed meanwhile: an error of this program",
+        _ => "the results differ, perhaps because files changed meanwhile: please try again",
     });
 }
 
@@ -465,15 +451,15 @@ fn absorb(counts: &mut Counts, mut other: Counts) {
     other.into_iter().for_each(|(word, count)| *counts.entry(word).or_default() += count);
 }
 
-/// One multiplication for each eight bytes: words are short, and the standard hasher's defence
-/// against chosen keys would cost more than all the rest.
+/// One multiplication for each eight bytes. The standard hasher withstands keys chosen to
+/// collide, which words are not, and takes longer than all the rest of the count.
 #[derive(Default)]
 struct WordHasher(u64);
 
 impl WordHasher {
     fn mix(&mut self, bytes: u64) {
-        let product = u128::from(self.0 ^ bytes) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-        self.0 = product as u64 ^ (product >> 64) as u64;
+        // An odd number with its bits well mixed: the golden ratio's.
+        self.0 = (self.0.rotate_left(5) ^ bytes).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -484,19 +470,21 @@ impl Hasher for WordHasher {
         self.mix(rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     }
 
+    /// The length, which a slice writes first.
     fn write_usize(&mut self, length: usize) {
         self.0 ^= length as u64;
     }
 
+    /// The high bits are the better ones, but maps use the low ones too.
     fn finish(&self) -> u64 {
-        self.0
+        self.0 ^ (self.0 >> 32)
     }
 }
 
 // ---- What is known so far
 
-/// Something to report, though not an error of the whole.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What is remarked upon.
+#[derive(Clone, Copy)]
 enum Kind {
     EmptyFolder,
     InvalidUtf8,
@@ -506,7 +494,7 @@ enum Kind {
     Special,
 }
 
-/// The names of the kinds: one thing, and in the summary.
+/// What the kinds are called: in a remark, and in the summary.
 const KINDS: [(&str, &str); 6] = [
     ("empty folder", "empty folders"),
     ("invalid UTF-8", "invalid UTF-8"),
@@ -516,6 +504,36 @@ const KINDS: [(&str, &str); 6] = [
     ("special file, not opened", "special files"),
 ];
 
+/// The remarks of one kind.
+#[derive(Default)]
+struct Remarks {
+    count: u64,
+    listed: Vec<String>,
+}
+
+impl Remarks {
+    fn add(&mut self, line: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.listed.len() < LISTED {
+            self.listed.push(line());
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.count += other.count;
+        self.listed.extend(other.listed);
+        self.listed.truncate(LISTED);
+    }
+
+    fn say_all(&self, kind: &str) {
+        self.listed.iter().for_each(|line| say(line));
+        let more = self.count - self.listed.len() as u64;
+        if more > 0 {
+            say(&format!("{kind}: {more} more"));
+        }
+    }
+}
+
 /// What has been counted so far.
 #[derive(Default)]
 struct Tally {
@@ -523,21 +541,21 @@ struct Tally {
     folders: u64,
     bytes: u64,
     counts: Counts,
-    remarks: [u64; KINDS.len()],
-    listed: Vec<(Kind, String)>,
+    remarks: [Remarks; KINDS.len()],
 }
 
-/// Whether the same was counted; what is listed depends on who came first.
+/// Whether the same was counted. Which remarks are listed depends on who came first.
 impl PartialEq for Tally {
     fn eq(&self, other: &Self) -> bool {
+        let same = |(mine, other): (&Remarks, &Remarks)| mine.count == other.count;
         (self.files, self.folders, self.bytes) == (other.files, other.folders, other.bytes)
-            && self.remarks == other.remarks
+            && self.remarks.iter().zip(&other.remarks).all(same)
             && self.counts == other.counts
     }
 }
 
 impl Tally {
-    /// Reads the file at `path` in blocks, which `count` adds to the counts.
+    /// Reads a file in blocks, which `count` adds to the counts; it says if they were UTF-8.
     fn add_file(
         &mut self,
         path: &Path,
@@ -561,16 +579,10 @@ impl Tally {
     }
 
     fn remark(&mut self, kind: Kind, path: &Path, error: Option<io::Error>) {
-        self.remarks[kind as usize] += 1;
         let detail = error.map(|error| format!(": {error}")).unwrap_or_default();
         // Quoted, so that no name can span lines.
-        self.list(kind, || format!("{}: {path:?}{detail}", KINDS[kind as usize].0));
-    }
-
-    fn list(&mut self, kind: Kind, line: impl FnOnce() -> String) {
-        if (self.listed.iter().filter(|listed| listed.0 == kind).count() as u64) < LISTED {
-            self.listed.push((kind, line()));
-        }
+        let line = || format!("{}: {path:?}{detail}", KINDS[kind as usize].0);
+        self.remarks[kind as usize].add(line);
     }
 
     fn absorb(&mut self, other: Self) {
@@ -578,59 +590,45 @@ impl Tally {
         self.folders += other.folders;
         self.bytes += other.bytes;
         absorb(&mut self.counts, other.counts);
-        self.remarks.iter_mut().zip(other.remarks).for_each(|(mine, more)| *mine += more);
-        other.listed.into_iter().for_each(|(kind, line)| self.list(kind, || line));
+        self.remarks.iter_mut().zip(other.remarks).for_each(|(mine, more)| mine.absorb(more));
     }
 
-    /// The remarks on stderr, at most [`LISTED`] of a kind.
     fn list_remarks(&self) {
-        let mut listed = self.listed.clone();
-        listed.sort();
-        listed.iter().for_each(|(_, line)| say(line));
-        for (count, (one, _)) in self.remarks.iter().zip(KINDS) {
-            if *count > LISTED {
-                say(&format!("{one}: and {} more", count - LISTED));
-            }
-        }
+        self.remarks.iter().zip(KINDS).for_each(|(remarks, (kind, _))| remarks.say_all(kind));
     }
 
     fn print(&self, out: &mut impl Write, top: usize) -> io::Result<()> {
-        let words = self.counts.values().sum();
         let mut line = |name, value| writeln!(out, "{name:<17}{:>16}", grouped(value));
         line("files", self.files)?;
         line("bytes", self.bytes)?;
-        line("words", words)?;
+        line("words", self.counts.values().sum())?;
         line("distinct words", self.counts.len() as u64)?;
         line("folders", self.folders)?;
-        self.remarks.iter().zip(KINDS).try_for_each(|(count, (_, name))| line(name, *count))?;
-
-        // Most frequent first, and among equals by the alphabet.
-        let order = |a: &(&Box<[u8]>, &u64), b: &(&Box<[u8]>, &u64)| b.1.cmp(a.1).then(a.0.cmp(b.0));
-        let mut frequent: Vec<_> = self.counts.iter().collect();
-        if top < frequent.len() {
-            frequent.select_nth_unstable_by(top, order);
-            frequent.truncate(top);
+        for (remarks, (_, name)) in self.remarks.iter().zip(KINDS) {
+            line(name, remarks.count)?;
         }
-        frequent.sort_unstable_by(order);
-        if !frequent.is_empty() {
+
+        // Ordered by falling count, then by the alphabet.
+        let mut words: Vec<_> = self.counts.iter().map(|(word, n)| (Reverse(*n), word)).collect();
+        if top < words.len() {
+            words.select_nth_unstable(top);
+            words.truncate(top);
+        }
+        words.sort_unstable();
+        if !words.is_empty() {
             writeln!(out, "\n           count  word")?;
         }
-        for (word, count) in frequent {
-            writeln!(out, "{:>16}  {}", grouped(*count), String::from_utf8_lossy(word))?;
+        for (Reverse(count), word) in words {
+            writeln!(out, "{:>16}  {}", grouped(count), String::from_utf8_lossy(word))?;
         }
         Ok(())
     }
 }
 
-/// A number with a comma after each three digits.
+/// The number with a comma after every three digits.
 fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", grouped(number / 1000), number % 1000),
     }
-    text
 }

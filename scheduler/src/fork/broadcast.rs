@@ -65,11 +65,11 @@ where
 }
 
 impl ThreadPool {
-    /// [`broadcast`](crate::broadcast) to the workers of this pool.
+    /// [`broadcast`] to the workers of this pool.
     ///
     /// # Panics
     ///
-    /// As [`broadcast`](crate::broadcast) and [`install`](Self::install).
+    /// As [`broadcast`] and [`install`](Self::install).
     #[track_caller]
     pub fn broadcast<F, R>(&self, f: F) -> Vec<R>
     where

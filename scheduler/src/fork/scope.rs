@@ -174,11 +174,11 @@ where
 }
 
 impl ThreadPool {
-    /// [`scope`](crate::scope) on this pool.
+    /// [`scope`] on this pool.
     ///
     /// # Panics
     ///
-    /// As [`scope`](crate::scope) and [`install`](Self::install).
+    /// As [`scope`] and [`install`](Self::install).
     #[track_caller]
     pub fn scope<'env, F, R>(&self, f: F) -> R
     where
@@ -191,11 +191,11 @@ impl ThreadPool {
         }
     }
 
-    /// [`in_place_scope`](crate::in_place_scope) whose spawned closures run on this pool.
+    /// [`in_place_scope`] whose spawned closures run on this pool.
     ///
     /// # Panics
     ///
-    /// As [`in_place_scope`](crate::in_place_scope); and if the pool has been shut down.
+    /// As [`in_place_scope`]; and if the pool has been shut down.
     #[track_caller]
     pub fn in_place_scope<'env, F, R>(&self, f: F) -> R
     where

@@ -74,7 +74,7 @@ impl ThreadPoolBuilder {
     }
 
     /// The stack of each worker in bytes, of address space; the default is 8 MiB. A deep
-    /// recursion over `join` wants more: see [`join`](crate::join).
+    /// recursion over `join` wants more: see [`join`](crate::join()).
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self

@@ -76,7 +76,7 @@ impl ThreadPool {
     }
 
     /// Runs `f` on one of the workers and returns its value. Inside, the free functions
-    /// ([`join`](crate::join), [`scope`](crate::scope), …) use this pool.
+    /// ([`join`](crate::join()), [`scope`](crate::scope), …) use this pool.
     ///
     /// # Panics
     ///

@@ -95,7 +95,7 @@ where
 }
 
 impl ThreadPool {
-    /// [`spawn`](crate::spawn) on this pool.
+    /// [`spawn`] on this pool.
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -131,7 +131,7 @@ impl ThreadPool {
         spawn_on(self.registry(), f, Location::caller())
     }
 
-    /// [`yield_now`](crate::yield_now), if the calling thread is a worker of this pool.
+    /// [`yield_now`], if the calling thread is a worker of this pool.
     pub fn yield_now(&self) -> Option<Yield> {
         self.registry().own_worker().map(yield_on)
     }
