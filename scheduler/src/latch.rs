@@ -83,7 +83,7 @@ impl Latch {
     pub(crate) fn unwatch(&self) {
         // Only the waiter itself stores a watcher, so this one is its own.
         let watcher = self.word.load(Ordering::Relaxed);
-        if watcher == SET || watcher == UNSET {
+        if watcher == SET || watcher == UNSET || fault::is(Fault::LatchUnwatchForgets) {
             return;
         }
         // Ordering: Relaxed, the reference comes back to the thread that stored it. If `set`
@@ -112,6 +112,10 @@ impl Latch {
         // SAFETY: (1): until the swap is done, nobody has seen the latch set.
         let before = unsafe { &*word }.swap(SET, order);
         // From here on nothing of `this` may be touched.
+        if fault::is(Fault::LatchTouchedAfterSet) {
+            // SAFETY: none, that is the fault.
+            let _ = unsafe { &*word }.load(Ordering::Relaxed);
+        }
         if before != UNSET && before != SET && !fault::is(Fault::LatchSetNoWake) {
             // SAFETY: the swap took the reference that `watch` stored.
             let waiter = unsafe { Arc::from_raw(before.cast_const()) };

@@ -73,6 +73,9 @@ impl Parker {
             self.thread.unpark();
             return;
         }
+        if fault::is(Fault::UnparkLooksFirst) && self.token.load(Ordering::Relaxed) {
+            return;
+        }
         // Ordering: Release, with the Acquire in `park`. A read-modify-write even where the
         // token is there already: two unparkers leave one token, and the swap keeps the first
         // one's writes in the release sequence that the parker reads.

@@ -108,10 +108,10 @@ where
     let job = StackJob::new(b);
     // SAFETY: `Fork` gets the job back or waits for its latch before this frame ends, also when
     // `a` panics; `join` asks for `Send`; called once.
-    let job_ref = unsafe { job.as_job_ref() };
-    let fork = Fork { worker, index: worker.push(job_ref), job: &job };
+    let index = worker.push(unsafe { job.as_job_ref() });
+    let fork = Fork(&job);
     let value_a = a();
-    match fork.retrieve() {
+    match fork.retrieve(index) {
         Retrieved::Unrun => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
@@ -129,11 +129,10 @@ where
 
 /// A job of this frame that others may have. Dropped, which happens when `a` panics, it waits
 /// until nobody has it.
-struct Fork<'a, F: FnOnce() -> R, R> {
-    worker: &'a Worker,
-    index: u64,
-    job: &'a StackJob<F, R>,
-}
+///
+/// It does not hold the worker: what lives across the call of `a` costs a register to save in
+/// every frame of a recursion, and the thread-local is one load away.
+struct Fork<'a, F: FnOnce() -> R, R>(&'a StackJob<F, R>);
 
 /// How the fork came back.
 enum Retrieved {
@@ -144,20 +143,22 @@ enum Retrieved {
 }
 
 impl<F: FnOnce() -> R, R> Fork<'_, F, R> {
+    /// Takes the job back that was pushed at `index`.
     #[inline(always)]
-    fn retrieve(self) -> Retrieved {
-        let fork = ManuallyDrop::new(self);
-        match fork.worker.pop(fork.index) {
+    fn retrieve(self, index: u64) -> Retrieved {
+        let job = ManuallyDrop::new(self).0;
+        match Worker::still_current().pop(index) {
             Pop::Mine => Retrieved::Unrun,
-            Pop::Gone => wait(fork.worker, fork.job),
+            Pop::Gone => wait(job),
         }
     }
 }
 
+/// The job is not on top of the own deque.
 #[cold]
 #[inline(never)]
-fn wait<F: FnOnce() -> R, R>(worker: &Worker, job: &StackJob<F, R>) -> Retrieved {
-    match worker.wait_for(job.header(), job.latch()) {
+fn wait<F: FnOnce() -> R, R>(job: &StackJob<F, R>) -> Retrieved {
+    match Worker::still_current().wait_for(job.header(), job.latch()) {
         Waited::GotBack => Retrieved::Unrun,
         Waited::Done => Retrieved::Ran,
     }
@@ -165,22 +166,18 @@ fn wait<F: FnOnce() -> R, R>(worker: &Worker, job: &StackJob<F, R>) -> Retrieved
 
 /// `a` panics: its panic goes on once nobody uses this frame any more.
 impl<F: FnOnce() -> R, R> Drop for Fork<'_, F, R> {
-    // Inlined, so that the guard's fields can stay in registers while `a` runs.
+    // Inlined, so that the guard needs no place in memory while `a` runs.
     #[inline(always)]
     fn drop(&mut self) {
-        abandon(self.worker, self.index, self.job);
+        abandon(self.0);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn abandon<F: FnOnce() -> R, R>(worker: &Worker, index: u64, job: &StackJob<F, R>) {
-    let retrieved = match worker.pop(index) {
-        Pop::Mine => Retrieved::Unrun,
-        Pop::Gone => wait(worker, job),
-    };
+fn abandon<F: FnOnce() -> R, R>(job: &StackJob<F, R>) {
     // `a`'s panic is the one that counts: a second one, from a destructor, would abort.
-    match retrieved {
+    match wait(job) {
         Retrieved::Unrun => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };

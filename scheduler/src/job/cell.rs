@@ -145,7 +145,9 @@ where
         let owner = cell.owner;
         // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
         // cell is this thread's alone.
-        let state = cell.core.state.load(Ordering::Acquire);
+        let order =
+            if fault::is(Fault::CellLoadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        let state = cell.core.state.load(order);
         let detached = state & HANDLE == 0;
         let mine = if detached { state & CLAIMED == 0 } else { cell.claim() };
         let fate = if mine { cell.execute(detached) } else { Fate::Cancelled };

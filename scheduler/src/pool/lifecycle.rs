@@ -172,7 +172,8 @@ impl Lifecycle {
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
         let before = self.gate.0.fetch_or(CLOSED, Ordering::AcqRel);
-        let passage = if before == 0 { Passage::LastOut } else { Passage::Done };
+        let last = before == 0 && !fault::is(Fault::GateCloseForgets);
+        let passage = if last { Passage::LastOut } else { Passage::Done };
         Closing { passage, roots: before & !CLOSED }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod registry;
 pub(crate) mod worker;
 
 use crate::observe::{Metrics, WorkerMetrics};
+use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Mutex, asymmetric, thread};
 use builder::ThreadPoolBuilder;
 use error::BuildError;
@@ -210,7 +211,9 @@ impl ThreadPool {
     /// so the caller goes through the queues as a thief would.
     fn cancel_queued(&self, abort: bool) {
         self.registry.lifecycle().cancel(abort);
-        self.registry.drop_queued_roots();
+        if !fault::is(Fault::CancelSkipsQueues) {
+            self.registry.drop_queued_roots();
+        }
     }
 
     /// What runs now.

@@ -95,6 +95,16 @@ impl Worker {
         unsafe { worker.as_ref() }
     }
 
+    /// The current worker, for code that a worker's job has called: it is there.
+    #[inline(always)]
+    pub(crate) fn still_current<'a>() -> &'a Self {
+        let worker = Self::current();
+        debug_assert!(worker.is_some(), "a job's frames run on its worker");
+        // SAFETY: `enter` clears the cell only after everything that runs inside it has returned,
+        // and the callers are inside it.
+        unsafe { worker.unwrap_unchecked() }
+    }
+
     /// Makes this the thread's worker while `f` runs.
     pub(crate) fn enter(&self, f: impl FnOnce()) {
         struct Leave;
@@ -411,7 +421,12 @@ impl Worker {
             }
             if !self.word().peek().eager() && !fault::is(Fault::NoForcedSteal) {
                 for victim in self.victims() {
-                    match self.force(victim, self.tops[victim].get()) {
+                    let top = if fault::is(Fault::TopAfterHeavy) {
+                        self.registry.slot(victim).head.top()
+                    } else {
+                        self.tops[victim].get()
+                    };
+                    match self.force(victim, top) {
                         Steal::Success(job) => return Some(job),
                         Steal::Empty => {}
                         // Its owner or another thief took one; there may be more behind it.
@@ -419,7 +434,7 @@ impl Worker {
                     }
                 }
             }
-            if again == Again(false) {
+            if again == Again(false) || fault::is(Fault::LookIgnoresRetry) {
                 return None;
             }
             spin_loop();
@@ -430,7 +445,9 @@ impl Worker {
     fn force_again(&self) -> Option<JobRef> {
         let victim = self.forced_from.take()?;
         let top = self.registry.slot(victim).head.top();
-        heavy();
+        if !fault::is(Fault::ForceNoHeavy) {
+            heavy();
+        }
         match self.force(victim, top) {
             Steal::Success(job) => Some(job),
             Steal::Empty | Steal::Retry => None,

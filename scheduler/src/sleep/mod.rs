@@ -104,7 +104,9 @@ impl Sleep {
     /// The worker of `index` got a job of its own (a broadcast), which nobody else will run.
     pub(crate) fn announce_to(&self, index: usize) {
         // As in `announce`; the slot is what the sleeper wrote before its `heavy`.
-        light();
+        if !fault::is(Fault::AnnounceToNoLight) {
+            light();
+        }
         self.wake_slot(index);
     }
 
@@ -129,10 +131,12 @@ impl Sleep {
         // Ordering: Acquire, with the Release that made it SLEEPING.
         let claim =
             slot.state.compare_exchange(SLEEPING, CLAIMED, Ordering::Acquire, Ordering::Relaxed);
-        if claim.is_err() {
+        if claim.is_err() && !fault::is(Fault::ClaimIgnored) {
             return false;
         }
-        self.word.sleep_to_search();
+        if !fault::is(Fault::ClaimUncounted) {
+            self.word.sleep_to_search();
+        }
         // Ordering: Release, with the Acquire in `sleep`: the worker has been counted over.
         slot.state.store(WOKEN, Ordering::Release);
         self.parker(index).unpark();
@@ -188,7 +192,8 @@ impl Prepared<'_> {
         };
         // The look has not shown that there is no *more* work, and a poster may have relied
         // on this worker while it searched.
-        if before.sleeping() > 1 && before.searching() == 0 {
+        let nobody_looks = before.sleeping() > 1 && before.searching() == 0;
+        if nobody_looks && !fault::is(Fault::CancelWakesNobody) {
             self.sleep.wake_one();
         }
     }
@@ -201,6 +206,9 @@ impl Prepared<'_> {
             // Ordering: Acquire, with the Release of WOKEN.
             while slot.state.load(Ordering::Acquire) != WOKEN && !latch.is_set() {
                 parker.park();
+                if fault::is(Fault::SleepTrustsToken) {
+                    break;
+                }
             }
             latch.unwatch();
         }
@@ -219,7 +227,7 @@ impl Prepared<'_> {
         // Relaxed: the worker takes back what it wrote itself.
         let mine =
             slot.state.compare_exchange(SLEEPING, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
-        if mine.is_ok() {
+        if mine.is_ok() || fault::is(Fault::SleepEndsTwice) {
             return true;
         }
         // Ordering: Acquire, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its
