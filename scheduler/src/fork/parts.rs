@@ -12,7 +12,8 @@
 //!   open parts = shared                    settled, by the owner, once; local is not used
 //! ```
 //!
-//! - The owner settles when it has no job of its own left: it adds `local - BIAS` to `shared`.
+//! - The owner returns at once when it sees that no part is open.
+//! - Else it settles when it has no job of its own left: it adds `local - BIAS` to `shared`.
 //!   If that makes it zero, everything has ended; else it waits for the latch.
 //! - Whoever brings a settled `shared` to zero sets the latch. Before the settling nobody can:
 //!   there are fewer than `BIAS` parts. After it nobody begins a part but from inside an open
@@ -75,6 +76,7 @@ impl Parts {
     }
 
     /// Whether this is the owner's thread and it counts in the cell.
+    #[inline]
     fn counts_locally(&self) -> bool {
         let current = Worker::current().map_or(ptr::null(), ptr::from_ref);
         !self.owner.is_null() && ptr::eq(current, self.owner) && !self.settled.get()
@@ -118,7 +120,8 @@ impl Parts {
         }
     }
 
-    /// Owner, unsettled. Whether all parts have ended so far.
+    /// Owner, unsettled, after the body. Whether all parts have ended; then nobody else comes
+    /// here any more, since only an open part begins another.
     pub(super) fn none_open(&self) -> bool {
         // Ordering: Acquire, with the Release in `end`.
         let shared = self.shared.load(Ordering::Acquire);

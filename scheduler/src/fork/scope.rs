@@ -7,12 +7,12 @@ use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::{Refused, Registry, wait};
 use crate::pool::worker::{Role, Worker};
-use crate::sync::Mutex;
+use crate::sync::{AtomicPtr, Ordering};
 use crate::unwind::{self, Payload};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 /// Where forks are spawned that may borrow; see [`scope`].
 pub struct Scope<'scope, 'env: 'scope> {
@@ -27,8 +27,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 struct State {
     registry: NonNull<Registry>,
     parts: Parts,
-    /// The first panic that no handle showed.
-    panic: Mutex<Option<Payload>>,
+    /// The first panic that no handle showed, in a box; null while there is none.
+    panic: AtomicPtr<Payload>,
 }
 
 // SAFETY: `registry` is a shared borrow that outlives the scope; `Registry` is `Sync`.
@@ -74,17 +74,26 @@ impl Owner for Part {
 
 impl State {
     fn record(&self, payload: Payload) {
-        let mut first = self.panic.lock().unwrap();
-        let spare = match *first {
-            None => {
-                *first = Some(payload);
-                None
-            }
-            Some(_) => Some(payload),
-        };
-        drop(first);
-        // Outside the lock: its destructor is the user's.
-        unwind::drop_quietly(spare);
+        let mine = Box::into_raw(Box::new(payload));
+        // Ordering: Release, with the Acquire in `take_panic`.
+        let first = self.panic.compare_exchange(
+            ptr::null_mut(),
+            mine,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if first.is_err() {
+            // SAFETY: made above, and not stored.
+            unwind::drop_quietly(unsafe { Box::from_raw(mine) });
+        }
+    }
+
+    /// The first panic. Called once, when all parts have ended.
+    fn take_panic(&self) -> Option<Payload> {
+        // Ordering: Acquire, with the Release in `record`.
+        let first = NonNull::new(self.panic.load(Ordering::Acquire))?;
+        // SAFETY: stored by `record`, from a box; nobody else takes it.
+        Some(*unsafe { Box::from_raw(first.as_ptr()) })
     }
 }
 
@@ -229,14 +238,13 @@ where
     let state = State {
         registry: NonNull::from(registry),
         parts: Parts::new(owner),
-        panic: Mutex::new(None),
+        panic: AtomicPtr::new(ptr::null_mut()),
     };
     let scope = Scope { state, scope: PhantomData, env: PhantomData };
     let value = unwind::catch(|| f(&scope));
     let value = value.map_err(|payload| scope.state.record(payload));
     wait_for_parts(owner, &scope.state.parts);
-    let panic = scope.state.panic.lock().unwrap().take();
-    match (value, panic) {
+    match (value, scope.state.take_panic()) {
         (Ok(value), None) => value,
         (_, Some(payload)) => unwind::resume(payload),
         (Err(()), None) => unreachable!("the body's panic was recorded"),
@@ -251,7 +259,10 @@ fn wait_for_parts(owner: Option<&Worker>, parts: &Parts) {
         return wait(parts.latch());
     };
     // First what lies on top of the own deque: as long as it lasts, nothing is counted.
-    while !parts.none_open() {
+    loop {
+        if parts.none_open() {
+            return;
+        }
         let Some(job) = worker.take_local() else { break };
         worker.run(job);
     }

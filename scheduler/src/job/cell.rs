@@ -145,27 +145,55 @@ where
         let owner = cell.owner;
         // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
         // cell is this thread's alone.
-        let order =
-            if fault::is(Fault::CellLoadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
-        let state = cell.core.state.load(order);
-        let detached = state & HANDLE == 0;
-        let mine = if detached { state & CLAIMED == 0 } else { cell.claim() };
-        let fate = if mine { cell.execute(detached) } else { Fate::Cancelled };
-        let rest = if detached {
+        let state = cell.core.state.load(Ordering::Acquire);
+        let fate = if state & HANDLE == 0 {
             // SAFETY: no handle is left and the queue entry is this call's: the last party.
-            Some(unsafe { Self::free(this) })
+            unsafe { Self::run_detached(this) }
         } else {
+            let fate = if cell.claim() { cell.execute() } else { Fate::Cancelled };
             // SAFETY: this call is the queue entry's last access.
-            unsafe { Core::release(NonNull::from(&cell.core), QUEUED) }
-        };
-        if let Some(rest) = rest {
-            // No handle is left to show a panic, neither the closure's nor the value's own.
-            let dropped = unwind::catch(|| rest.discard());
-            if let Err(payload) = dropped {
-                (owner.unclaimed().0)(payload);
+            let rest = unsafe { Core::release(NonNull::from(&cell.core), QUEUED) };
+            if let Some(rest) = rest {
+                discard(rest, owner);
             }
-        }
+            fate
+        };
         owner.ended(fate);
+    }
+
+    /// Runs a closure whose handle is gone: the outcome needs no place, and the memory is free
+    /// for what the closure spawns.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the last party.
+    unsafe fn run_detached(this: NonNull<Self>) -> Fate {
+        // SAFETY: (1).
+        let cell = unsafe { this.as_ref() };
+        let owner = cell.owner;
+        // An aborted closure is gone already.
+        let closure = cell.take_closure();
+        // SAFETY: (1).
+        let rest = unsafe { Self::free(this) };
+        discard(rest, owner);
+        let Some(closure) = closure else { return Fate::Cancelled };
+        if owner.cancels() {
+            unwind::drop_quietly(closure);
+            return Fate::Cancelled;
+        }
+        match owner.run(closure) {
+            Ok(value) => discard(Outcome::Value(value), owner),
+            Err(payload) => (owner.unclaimed().0)(payload),
+        }
+        Fate::Ran
+    }
+
+    /// Takes the closure, which is the caller's. `None`: it has been taken.
+    fn take_closure(&self) -> Option<F> {
+        self.closure.with_mut(|closure| {
+            // SAFETY: the closure is the claimer's, or the last party's.
+            unsafe { &mut *closure }.take()
+        })
     }
 
     /// Whether the closure is the caller's now.
@@ -177,12 +205,8 @@ where
     }
 
     /// Runs or cancels the claimed closure, and tells the handle.
-    fn execute(&self, detached: bool) -> Fate {
-        let closure = self.closure.with_mut(|closure| {
-            // SAFETY: the closure is the claimer's.
-            unsafe { &mut *closure }.take()
-        });
-        let Some(closure) = closure else { return Fate::Cancelled };
+    fn execute(&self) -> Fate {
+        let Some(closure) = self.take_closure() else { return Fate::Cancelled };
         let (outcome, fate) = if self.owner.cancels() {
             unwind::drop_quietly(closure);
             (Outcome::Cancelled, Fate::Cancelled)
@@ -193,7 +217,7 @@ where
             };
             (outcome, Fate::Ran)
         };
-        self.core.complete(outcome, detached);
+        self.core.complete(outcome);
         fate
     }
 
@@ -212,15 +236,10 @@ where
     }
 
     fn cancel(&self) {
-        if !self.claim() {
-            return;
+        if self.claim() {
+            unwind::drop_quietly(self.take_closure());
+            self.core.complete(Outcome::Cancelled);
         }
-        let closure = self.closure.with_mut(|closure| {
-            // SAFETY: the closure is the claimer's.
-            unsafe { &mut *closure }.take()
-        });
-        unwind::drop_quietly(closure);
-        self.core.complete(Outcome::Cancelled, false);
     }
 
     /// Frees the cell and hands out what is left in it.
@@ -240,27 +259,31 @@ where
     }
 }
 
-impl<T> Outcome<T> {
-    /// Drops what nobody took. A panic goes where the owner said.
-    fn discard(self) {
-        if let Outcome::Panicked(panic) = self {
+/// Drops what no handle will take. Its panic, or one in its destructor, goes where the owner
+/// says.
+fn discard<T, O: Owner>(outcome: Outcome<T>, owner: O) {
+    let dropped = match outcome {
+        Outcome::Value(value) if mem::needs_drop::<T>() => unwind::catch(|| drop(value)),
+        Outcome::Panicked(panic) => {
             let (payload, unclaimed) = *panic;
-            (unclaimed.0)(payload);
+            unwind::catch(|| (unclaimed.0)(payload))
         }
+        Outcome::Value(_) | Outcome::Pending | Outcome::Cancelled | Outcome::Taken => Ok(()),
+    };
+    if let Err(payload) = dropped {
+        (owner.unclaimed().0)(payload);
     }
 }
 
 impl<T> Core<T> {
-    /// Writes the outcome and tells the handle, if there is one.
-    fn complete(&self, outcome: Outcome<T>, detached: bool) {
+    /// Writes the outcome and tells the handle.
+    fn complete(&self, outcome: Outcome<T>) {
         self.outcome.with_mut(|slot| {
             // SAFETY: the outcome is the claimer's until the latch is set.
             unsafe { *slot = outcome }
         });
-        if !detached {
-            // SAFETY: the caller's party is not released yet, so the latch stays alive.
-            unsafe { Latch::set(&raw const self.latch) };
-        }
+        // SAFETY: the caller's party is not released yet, so the latch stays alive.
+        unsafe { Latch::set(&raw const self.latch) };
     }
 
     /// Ends one party; the last one frees the cell and gets what is left in it.
@@ -328,8 +351,9 @@ impl<T> Drop for Handle<T> {
         let rest = unsafe { Core::release(self.core, HANDLE) };
         // If the job has ended, its value is dropped here, by the caller, and may panic as
         // any value may.
-        if let Some(rest) = rest {
-            rest.discard();
+        if let Some(Outcome::Panicked(panic)) = rest {
+            let (payload, unclaimed) = *panic;
+            (unclaimed.0)(payload);
         }
     }
 }

@@ -25,6 +25,11 @@ use std::ptr::{self, NonNull};
 /// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
 const INJECTOR_INTERVAL: u32 = 61;
 
+/// How often a worker that waits for a stolen job looks round before it counts as idle. Mostly
+/// the job is small and about to end; counting as idle at once would make its thief publish
+/// pieces of it, and the two would pass ever smaller pieces back and forth.
+const LINGER_ROUNDS: u32 = if cfg!(scheduler_loom) { 0 } else { 8 };
+
 thread_local_const! {
     static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())
 }
@@ -286,7 +291,7 @@ impl Worker {
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
-            let Some(job) = job.or_else(|| self.find(latch)) else { return };
+            let Some(job) = job.or_else(|| self.find(latch, role)) else { return };
             self.run(job);
         }
     }
@@ -358,9 +363,18 @@ impl Worker {
 
     /// A job from elsewhere; sleeps while there is none. `None`: the latch is set.
     #[cold]
-    fn find(&self, latch: &Latch) -> Option<JobRef> {
+    fn find(&self, latch: &Latch, role: Role) -> Option<JobRef> {
         if let Some(job) = self.force_again().or_else(|| self.steal_public()) {
             return Some(job);
+        }
+        if role == Role::Waiting {
+            for _ in 0..LINGER_ROUNDS {
+                (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
+                let job = self.steal_public();
+                if job.is_some() || latch.is_set() {
+                    return job;
+                }
+            }
         }
         let sleep = self.registry.sleep();
         let mut searching = sleep.try_search();
