@@ -7,14 +7,17 @@
 
 mod cell;
 mod deque;
+mod fork;
 mod head;
 mod latch;
 mod ledger;
 mod park;
+mod pool;
 mod rig;
 mod runner;
 mod sleep;
 
+use crate::sync::fault;
 pub use runner::{Report, Verdict, explore};
 
 /// One model.
@@ -76,8 +79,54 @@ models! {
         last_searcher_leaves: Some(2),
         stuck_leaf: Some(3),
         stuck_leaf_behind_a_published_one: Some(2),
+        stuck_leaf_without_a_barrier: Some(3),
         latch_and_claim_at_once: Some(2),
     }
+    fork {
+        stack_job_against_its_frame_leaving: None,
+        join_against_a_thief: Some(3),
+        join_against_a_thief_without_a_barrier: Some(3),
+        nested_joins_against_a_thief: Some(2),
+        nested_joins_against_two_thieves: Some(2),
+        join_panics_against_a_thief: Some(3),
+        fork_below_a_spawned_job: Some(2),
+        scope_against_a_thief: Some(2),
+        scope_part_spawns_against_a_thief: Some(2),
+        scope_panics_against_a_thief: Some(2),
+        full_head_spills_before_a_stuck_leaf: Some(2),
+        full_head_spills_against_a_thief: Some(2),
+        broadcast_against_sleep: Some(2),
+    }
+    pool {
+        pool_life_one_worker: Some(2),
+        pool_life_idle_two_workers: Some(2),
+        pool_job_and_child_one_worker: Some(2),
+        pool_job_and_child_two_workers: Some(2),
+        pool_install_and_join_two_workers: Some(2),
+        submit_racing_drain_one_worker: Some(2),
+        submit_racing_drain_two_workers: Some(2),
+        submit_racing_cancel_one_worker: Some(2),
+        submit_racing_abort_one_worker: Some(2),
+        double_shutdown: Some(2),
+        shutdown_from_a_worker: Some(2),
+        shutdown_of_an_idle_pool: Some(2),
+        cancel_behind_a_stuck_worker: Some(2),
+    }
+}
+
+/// The faults that can be seeded: their names, and what each does.
+pub fn faults() -> impl Iterator<Item = (String, &'static str)> {
+    fault::ALL.iter().map(|(fault, what)| (format!("{fault:?}"), *what))
+}
+
+/// Seeds a fault, by its name, for the models that this thread searches from now on.
+///
+/// # Panics
+///
+/// If there is none of that name.
+pub fn seed(name: &str) {
+    let found = fault::ALL.iter().find(|(fault, _)| format!("{fault:?}") == name);
+    fault::seed(found.unwrap_or_else(|| panic!("no fault is called {name}")).0);
 }
 
 /// The model of that name.

@@ -111,8 +111,22 @@ impl Rig {
         });
     }
 
-    /// Ends the workers, and checks that nobody is left in the idle word.
+    /// Lets `f` happen in one way only, and waits until `sleepers` workers sleep: the search
+    /// begins after it.
+    pub(super) fn asleep_before<R>(&mut self, sleepers: u64, f: impl FnOnce(&mut Self) -> R) -> R {
+        loom::stop_exploring();
+        let value = f(self);
+        while self.registry.sleep().word().read().sleeping() != sleepers {
+            loom::thread::yield_now();
+        }
+        loom::explore();
+        value
+    }
+
+    /// Ends the workers, in one way only (for the others see `pool.rs`), and checks that nobody
+    /// is left in the idle word.
     pub(super) fn stop(self) {
+        loom::stop_exploring();
         for slot in self.registry.slots() {
             // SAFETY: the registry is alive.
             unsafe { Latch::set(&raw const slot.terminate) };

@@ -9,9 +9,9 @@
 //! - a search may have run so few executions that it shows nothing. They are counted.
 
 use super::{Model, ledger};
+use crate::sync::asymmetric::set_absent;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
-use std::rc::Rc;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,7 @@ pub fn explore(model: &Model, bound: Option<usize>, limit: Duration) -> Report {
             give_up_after_a_panic();
             EXECUTIONS.set(EXECUTIONS.get() + 1);
             ledger::open();
+            set_absent(false);
             body();
         });
     }));
@@ -96,9 +97,7 @@ fn give_up_after_a_panic() {
 
 /// A model's threads all run on the thread that calls `explore`, so its hook's notes are its own.
 fn note_panics() {
-    let before = Rc::new(panic::take_hook());
-    let before = Box::leak(Box::new(before));
-    let before: &'static (dyn Fn(&panic::PanicHookInfo<'_>) + Send + Sync) = &***before;
+    let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if !RUNNING.get() {
             return before(info);

@@ -8,6 +8,7 @@ use super::ledger;
 use super::rig::{Job, Rig, join, spawn};
 use crate::latch::Latch;
 use crate::pool::worker::Role;
+use crate::sync::asymmetric::set_absent;
 use std::rc::Rc;
 
 /// A thread that is no worker submits one job to one worker.
@@ -71,11 +72,10 @@ pub(super) fn sleep_from_inside() {
 /// job 0: that one has to wake the other worker when it leaves.
 pub(super) fn last_searcher_leaves() {
     let mut rig = Rig::new(2);
+    rig.asleep_before(2, |rig| [0, 1].map(|index| rig.start(index)));
     let second = Job::new(1);
     let awaited = second.share();
     let first = Job::then(0, move || awaited.wait());
-    rig.start(0);
-    rig.start(1);
     rig.registry().inject(first.right());
     rig.registry().inject(second.right());
     first.wait();
@@ -114,25 +114,36 @@ pub(super) fn stuck_leaf_behind_a_published_one() {
     ledger::all_ran(2);
 }
 
+/// `stuck_leaf` where there is no asymmetric barrier, so that each job is published at once.
+pub(super) fn stuck_leaf_without_a_barrier() {
+    set_absent(true);
+    stuck_leaf();
+}
+
 /// A worker sleeps on a latch. The latch is set, and it is claimed for a job, at once; it then
 /// blocks until the other worker has run that job.
 pub(super) fn latch_and_claim_at_once() {
     let mut rig = Rig::new(2);
     let latch = Rc::new(Latch::new());
     let job = Job::new(0);
-    let (watched, awaited) = (Rc::clone(&latch), job.share());
-    rig.start_with(0, move |worker| {
-        worker.run_until(&watched, Role::Waiting);
-        awaited.wait();
+    let over = Rc::new(Latch::new());
+    let (watched, awaited, end) = (Rc::clone(&latch), job.share(), Rc::clone(&over));
+    rig.asleep_before(2, |rig| {
+        rig.start(1);
+        rig.start_with(0, move |worker| {
+            worker.run_until(&watched, Role::Waiting);
+            awaited.wait();
+            // SAFETY: `end` is alive.
+            unsafe { Latch::set(&raw const *end) };
+        });
     });
-    rig.start(1);
     let registry = rig.share_registry();
     let posted = job.share();
     let poster = spawn(move || registry.inject(posted.right()));
     // SAFETY: `latch` is alive.
     unsafe { Latch::set(&raw const *latch) };
     join(poster);
-    job.wait();
+    over.wait();
     rig.stop();
     ledger::all_ran(1);
 }

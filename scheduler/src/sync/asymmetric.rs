@@ -41,6 +41,8 @@ mod imp;
 #[path = "barrier_loom.rs"]
 mod imp;
 
+#[cfg(scheduler_loom)]
+pub(crate) use imp::set_absent;
 pub(crate) use imp::{barrier, heavy, light, light_owner};
 
 /// Which barrier makes the idle workers see what the busy ones wrote.

@@ -1,0 +1,208 @@
+//! Forks over a frame that waits for them: who runs them, and when the frame may go.
+
+use super::ledger::{self, Drops};
+use super::rig::{Job, Rig, spawn};
+use crate::job::StackJob;
+use crate::pool::worker::{Role, Worker};
+use crate::sync::asymmetric::set_absent;
+use crate::sync::{HEAD_CAPACITY, UnsafeCell};
+use crate::unwind;
+use crate::{broadcast, join, scope};
+use std::panic::resume_unwind;
+use std::ptr::NonNull;
+
+/// `f` on worker 0, with another worker that steals.
+fn with_a_thief(f: impl FnOnce(&Worker)) {
+    let mut rig = Rig::new(2);
+    rig.start(1);
+    rig.work_here(0, f);
+    rig.stop();
+}
+
+/// A job in this frame, run elsewhere: its result is visible, and then the frame goes.
+pub(super) fn stack_job_against_its_frame_leaving() {
+    let job = Box::new(StackJob::new(|| ledger::run(0)));
+    // SAFETY: this function waits for the latch.
+    let entry = unsafe { job.as_job_ref() };
+    let runner = spawn(move || entry.run());
+    job.latch().wait();
+    // SAFETY: the latch is set.
+    assert!(unsafe { job.take_result() }.is_ok());
+    drop(job);
+    super::rig::join(runner);
+    ledger::all_ran(1);
+}
+
+pub(super) fn join_against_a_thief() {
+    with_a_thief(|_| {
+        let here = UnsafeCell::new(0);
+        let there = NonNull::from(&here);
+        let write = Written(there);
+        join(|| ledger::run(0), move || write.by(1));
+        // SAFETY: the other branch has ended.
+        assert_eq!(here.with_mut(|value| unsafe { *value }), 1);
+    });
+    ledger::all_ran(2);
+}
+
+/// As above where there is no asymmetric barrier: nobody takes by force.
+pub(super) fn join_against_a_thief_without_a_barrier() {
+    set_absent(true);
+    join_against_a_thief();
+}
+
+/// A cell in a frame that waits.
+struct Written(NonNull<UnsafeCell<usize>>);
+
+// SAFETY: all threads of a model are one OS thread.
+unsafe impl Send for Written {}
+
+impl Written {
+    fn by(self, id: usize) {
+        ledger::run(id);
+        // SAFETY: the frame waits.
+        let cell = unsafe { self.0.as_ref() };
+        // SAFETY: loom fails the model if this access is not exclusive.
+        cell.with_mut(|value| unsafe { *value = id });
+    }
+}
+
+pub(super) fn nested_joins_against_a_thief() {
+    with_a_thief(|_| {
+        join(|| join(|| ledger::run(0), || ledger::run(1)), || ledger::run(2));
+    });
+    ledger::all_ran(3);
+}
+
+/// Two thieves: one moves `top` along while the other is about to take by force.
+pub(super) fn nested_joins_against_two_thieves() {
+    let mut rig = Rig::new(3);
+    rig.start(1);
+    rig.start(2);
+    rig.work_here(0, |_| {
+        join(|| join(|| ledger::run(0), || ledger::run(1)), || ledger::run(2));
+    });
+    rig.stop();
+    ledger::all_ran(3);
+}
+
+/// The first branch panics while the second is in the head, or a thief has it: the panic goes on
+/// only when nobody uses the frame.
+pub(super) fn join_panics_against_a_thief() {
+    with_a_thief(|_| {
+        let captured = Drops(0);
+        let result = unwind::catch(|| {
+            join(
+                || resume_unwind(Box::new("meant")),
+                move || {
+                    ledger::run(0);
+                    drop(captured);
+                },
+            )
+        });
+        assert!(result.is_err());
+        assert_eq!(ledger::drops(0), 1, "the second branch's closure");
+    });
+}
+
+/// A job spawned inside the first branch lies on top of the fork.
+pub(super) fn fork_below_a_spawned_job() {
+    with_a_thief(|_| {
+        scope(|s| {
+            join(|| drop(s.spawn(|| ledger::run(0))), || ledger::run(1));
+        });
+    });
+    ledger::all_ran(2);
+}
+
+/// The last part of the scope may end on the thief, while the owner settles its count.
+pub(super) fn scope_against_a_thief() {
+    with_a_thief(|_| {
+        let here = UnsafeCell::new(0);
+        let write = Written(NonNull::from(&here));
+        scope(|s| {
+            s.spawn(|| ledger::run(0));
+            s.spawn(move || write.by(1));
+        });
+        // SAFETY: the scope's parts have ended.
+        assert_eq!(here.with_mut(|value| unsafe { *value }), 1);
+    });
+    ledger::all_ran(2);
+}
+
+/// A part spawns another, perhaps on the thief.
+pub(super) fn scope_part_spawns_against_a_thief() {
+    with_a_thief(|_| {
+        scope(|s| {
+            s.spawn(|| {
+                ledger::run(0);
+                s.spawn(|| ledger::run(1));
+            });
+        });
+    });
+    ledger::all_ran(2);
+}
+
+/// A part panics, wherever it runs: the scope ends with that panic, after the other part.
+pub(super) fn scope_panics_against_a_thief() {
+    with_a_thief(|_| {
+        let result = unwind::catch(|| {
+            scope(|s| {
+                s.spawn(|| resume_unwind(Box::new("meant")));
+                s.spawn(|| ledger::run(0));
+            })
+        });
+        let payload = result.expect_err("the part's panic");
+        assert_eq!(payload.downcast_ref(), Some(&"meant"));
+        ledger::all_ran(1);
+    });
+}
+
+/// As many jobs as the head has room for: the older half spills, as a bundle. The owner then
+/// blocks, so the thief has to run all of them, bundled and not.
+pub(super) fn full_head_spills_before_a_stuck_leaf() {
+    let mut rig = Rig::new(2);
+    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    rig.start(1);
+    rig.work_here(0, |worker| {
+        for job in &jobs {
+            worker.push(job.right());
+        }
+        jobs.iter().for_each(Job::wait);
+    });
+    rig.stop();
+    ledger::all_ran(HEAD_CAPACITY);
+}
+
+/// As above, while the owner takes part, and a busy worker steals in passing.
+pub(super) fn full_head_spills_against_a_thief() {
+    let mut rig = Rig::new(2);
+    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    rig.start_with(1, |worker| {
+        let mut job = worker.steal_public();
+        while let Some(next) = job {
+            worker.run(next);
+            job = worker.take_local();
+        }
+    });
+    rig.work_here(0, |worker| {
+        for job in &jobs {
+            worker.push(job.right());
+        }
+        jobs.iter().rev().for_each(|job| worker.run_until(job.latch(), Role::Waiting));
+    });
+    rig.stop();
+    ledger::all_ran(HEAD_CAPACITY);
+}
+
+/// One job for each worker, from one of them.
+pub(super) fn broadcast_against_sleep() {
+    with_a_thief(|_| {
+        let indices = broadcast(|worker| {
+            ledger::run(worker.index());
+            worker.index()
+        });
+        assert_eq!(indices, [0, 1]);
+    });
+    ledger::all_ran(2);
+}

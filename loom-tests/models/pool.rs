@@ -1,0 +1,179 @@
+//! The whole pool, from its builder to its end.
+//!
+//! Work is joined before the pool is shut down, except where the shutdown is the race: the end of
+//! a pool wakes everybody, and would hide a lost wake.
+
+use super::ledger::{self, Drops};
+use super::rig::{join, spawn};
+use crate::latch::Latch;
+use crate::sync::Arc;
+use crate::{JoinHandle, Pinning, Shutdown, ThreadPool, task};
+use std::cell::Cell;
+use std::rc::Rc;
+
+fn pool(workers: usize) -> ThreadPool {
+    let builder = ThreadPool::builder().num_threads(workers).pinning(Pinning::Off);
+    builder.build().expect("loom spawns threads")
+}
+
+/// A pool whose workers are all asleep when the search begins.
+fn sleeping_pool(workers: usize) -> ThreadPool {
+    loom::stop_exploring();
+    let pool = pool(workers);
+    while pool.registry().sleep().word().read().sleeping() != workers as u64 {
+        loom::thread::yield_now();
+    }
+    loom::explore();
+    pool
+}
+
+fn job_and_child(pool: &ThreadPool) {
+    let job = pool.spawn(|| {
+        let child = task::spawn(|| ledger::run(1));
+        ledger::run(0);
+        child
+    });
+    job.join().expect("it runs").join().expect("it runs");
+    ledger::all_ran(2);
+}
+
+/// Built, used and dropped, with nothing left out.
+pub(super) fn pool_life_one_worker() {
+    let pool = pool(1);
+    pool.spawn(|| ledger::run(0)).join().expect("it runs");
+    drop(pool);
+    ledger::all_ran(1);
+}
+
+pub(super) fn pool_life_idle_two_workers() {
+    drop(pool(2));
+}
+
+pub(super) fn pool_job_and_child_one_worker() {
+    let pool = sleeping_pool(1);
+    job_and_child(&pool);
+    drop(pool);
+}
+
+pub(super) fn pool_job_and_child_two_workers() {
+    let pool = sleeping_pool(2);
+    job_and_child(&pool);
+    loom::stop_exploring();
+    drop(pool);
+}
+
+pub(super) fn pool_install_and_join_two_workers() {
+    let pool = sleeping_pool(2);
+    pool.install(|| crate::join(|| ledger::run(0), || ledger::run(1)));
+    loom::stop_exploring();
+    drop(pool);
+    ledger::all_ran(2);
+}
+
+/// A closure that is submitted while the pool shuts down is refused, or runs, or is cancelled;
+/// it is dropped once, and its handle and the report say what happened.
+fn submit_racing(workers: usize, mode: Shutdown) {
+    let pool = Arc::new(sleeping_pool(workers));
+    let submitting = Arc::clone(&pool);
+    let cancelled = Rc::new(Cell::new(false));
+    let seen = Rc::clone(&cancelled);
+    let submitter = spawn(move || {
+        let captured = Drops(0);
+        let closure = move || {
+            ledger::run(0);
+            drop(captured);
+        };
+        match submitting.try_spawn(closure).map(JoinHandle::join) {
+            Err(refused) => {
+                assert_eq!(ledger::drops(0), 0, "a refused closure comes back");
+                drop(refused);
+            }
+            Ok(Ok(())) => assert_eq!(ledger::runs(0), 1),
+            Ok(Err(error)) => {
+                assert!(error.is_cancelled());
+                assert_eq!(ledger::runs(0), 0);
+                seen.set(true);
+            }
+        }
+        assert_eq!(ledger::drops(0), 1);
+    });
+    let report = pool.shutdown(mode);
+    join(submitter);
+    assert!(report.stragglers.is_empty());
+    assert_eq!(report.cancelled, usize::from(cancelled.get()));
+    assert!(report.ran <= ledger::runs(0) as usize);
+    assert!(mode != Shutdown::Drain || !cancelled.get());
+}
+
+pub(super) fn submit_racing_drain_one_worker() {
+    submit_racing(1, Shutdown::Drain);
+}
+
+pub(super) fn submit_racing_drain_two_workers() {
+    submit_racing(2, Shutdown::Drain);
+}
+
+pub(super) fn submit_racing_cancel_one_worker() {
+    submit_racing(1, Shutdown::CancelQueued);
+}
+
+pub(super) fn submit_racing_abort_one_worker() {
+    submit_racing(1, Shutdown::Abort);
+}
+
+/// Two threads shut the pool down; both return when it has ended.
+pub(super) fn double_shutdown() {
+    let pool = Arc::new(sleeping_pool(1));
+    let other = Arc::clone(&pool);
+    let other = spawn(move || assert_eq!(other.shutdown(Shutdown::Drain).ran, 0));
+    assert_eq!(pool.shutdown(Shutdown::Drain).ran, 0);
+    join(other);
+}
+
+/// A worker shuts its own pool down, and does not wait for itself.
+pub(super) fn shutdown_from_a_worker() {
+    let pool = Arc::new(sleeping_pool(2));
+    let inside = Arc::clone(&pool);
+    let handle = pool.spawn(move || inside.shutdown(Shutdown::Drain).stragglers.len());
+    assert_eq!(handle.join().expect("it runs"), 1);
+    // From outside: waits for the end.
+    assert!(pool.shutdown(Shutdown::Drain).stragglers.is_empty());
+}
+
+/// Both workers sleep, or are about to: the end of the pool reaches both.
+pub(super) fn shutdown_of_an_idle_pool() {
+    let pool = sleeping_pool(2);
+    assert!(pool.shutdown(Shutdown::Drain).stragglers.is_empty());
+}
+
+/// A queued closure is cancelled although the one worker never comes to it: what runs there
+/// ends only when the queued one has been dropped.
+pub(super) fn cancel_behind_a_stuck_worker() {
+    let pool = sleeping_pool(1);
+    let freed = Arc::new(Latch::new());
+    let awaited = Arc::clone(&freed);
+    let running = pool.spawn(move || {
+        ledger::run(0);
+        awaited.wait();
+    });
+    let frees = SetOnDrop(freed);
+    let queued = pool.spawn(move || {
+        ledger::run(1);
+        drop(frees);
+    });
+    let report = pool.shutdown(Shutdown::CancelQueued);
+    assert!(report.stragglers.is_empty());
+    assert_eq!(running.join().is_ok(), ledger::runs(0) == 1);
+    assert!(queued.join().expect_err("it is never reached").is_cancelled());
+    assert_eq!(ledger::runs(1), 0);
+}
+
+/// Releases who waits, from its destructor.
+struct SetOnDrop(Arc<Latch>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        // SAFETY: the latch is alive.
+        unsafe { Latch::set(&raw const *self.0) };
+    }
+}

@@ -1,0 +1,119 @@
+//! Each model, searched completely up to its bound. `cargo test -p loom-tests --test models`
+//!
+//! `MODEL_BOUND=3` searches with that many preemptions instead of the model's own;
+//! `MODEL_SECONDS=3600` is the limit for one model (300 otherwise). A search that its limit cuts
+//! short fails.
+
+use scheduler_loom::models::{MODELS, Verdict, explore, model};
+use std::collections::BTreeSet;
+use std::env;
+use std::time::Duration;
+
+fn number(variable: &str) -> Option<u64> {
+    let value = env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is not a number")))
+}
+
+fn search(name: &str) {
+    let model = model(name).unwrap_or_else(|| panic!("no model is called {name}"));
+    let bound = number("MODEL_BOUND").map_or(model.bound, |bound| Some(bound as usize));
+    let limit = Duration::from_secs(number("MODEL_SECONDS").unwrap_or(300));
+    let report = explore(model, bound, limit);
+    let preemptions = bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
+    println!(
+        "{name}: {preemptions} preemptions, {} executions, {:.2?}",
+        report.executions, report.time
+    );
+    match report.verdict {
+        Verdict::Complete => {}
+        Verdict::Cut => panic!("{name} was cut at {} executions: nothing is shown", report.executions),
+        Verdict::Failed(why) => panic!("{name} failed in execution {}: {why}", report.executions),
+    }
+}
+
+macro_rules! models {
+    ($($(#[$attribute:meta])* $name:ident,)*) => {
+        $(
+            #[test]
+            $(#[$attribute])*
+            fn $name() {
+                search(stringify!($name));
+            }
+        )*
+
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+models! {
+    deque_one_thief,
+    deque_two_thieves,
+    deque_grows_under_a_thief,
+    injector_two_pushers_two_takers,
+
+    head_pop_against_one_force,
+    head_pop_against_two_forces,
+    head_publish_against_force,
+    head_goes_on_after_a_stolen_last_job,
+    head_wraps_under_a_force,
+    head_spills_against_force,
+
+    park_against_unpark,
+    two_unparks_in_one_token,
+
+    latch_set_against_its_owner_leaving,
+    latch_set_against_watch,
+    latch_set_against_unwatch,
+    two_latches_one_parker,
+
+    cell_join_against_completion,
+    cell_handle_dropped_against_completion,
+    cell_abort_against_start,
+    cell_abort_and_drop_against_start,
+
+    sleep_one_worker_outside,
+    sleep_one_worker_two_jobs,
+    sleep_two_workers,
+    sleep_inbox,
+    sleep_from_inside,
+    last_searcher_leaves,
+    stuck_leaf,
+    stuck_leaf_behind_a_published_one,
+    stuck_leaf_without_a_barrier,
+    latch_and_claim_at_once,
+
+    stack_job_against_its_frame_leaving,
+    join_against_a_thief,
+    join_against_a_thief_without_a_barrier,
+    nested_joins_against_a_thief,
+    nested_joins_against_two_thieves,
+    join_panics_against_a_thief,
+    fork_below_a_spawned_job,
+    scope_against_a_thief,
+    scope_part_spawns_against_a_thief,
+    scope_panics_against_a_thief,
+    full_head_spills_before_a_stuck_leaf,
+    full_head_spills_against_a_thief,
+    broadcast_against_sleep,
+
+    pool_life_one_worker,
+    pool_life_idle_two_workers,
+    pool_job_and_child_one_worker,
+    pool_job_and_child_two_workers,
+    pool_install_and_join_two_workers,
+    submit_racing_drain_one_worker,
+    submit_racing_drain_two_workers,
+    submit_racing_cancel_one_worker,
+    submit_racing_abort_one_worker,
+    double_shutdown,
+    shutdown_from_a_worker,
+    shutdown_of_an_idle_pool,
+    cancel_behind_a_stuck_worker,
+}
+
+#[test]
+fn every_model_has_a_test() {
+    let tested: BTreeSet<&str> = TESTED.iter().copied().collect();
+    let all: BTreeSet<&str> = MODELS.iter().map(|model| model.name).collect();
+    assert_eq!(tested, all);
+}
