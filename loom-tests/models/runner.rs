@@ -104,11 +104,13 @@ fn note_panics() {
         }
         let text = info.payload_as_str().unwrap_or("a panic without a text");
         let text = text.lines().next().unwrap_or_default();
-        let place = info.location().map_or_else(String::new, |at| {
-            let file = at.file().rsplit(['/', '\\']).next().unwrap_or_default();
-            format!(" ({file}:{})", at.line())
-        });
-        let message = format!("{text}{place}");
+        // Which threads are blocked says little: loom does not name them.
+        let text = text.split("; threads = ").next().unwrap_or_default();
+        let file = info.location().map_or("", |at| at.file());
+        let message = match file.rsplit(['/', '\\']).next() {
+            Some(name) if !file.contains("loom-0") => format!("{text} ({name})"),
+            _ => text.to_owned(),
+        };
         // At once: the process may not live to see the end of the search.
         eprintln!("execution {}: {message}", EXECUTIONS.get());
         let _ = FIRST_PANIC.try_with(|first| {

@@ -41,6 +41,7 @@
 mod sync;
 
 mod rng;
+#[allow(unsafe_code, reason = "a value that is dropped by hand")]
 mod unwind;
 
 mod observe;

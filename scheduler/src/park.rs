@@ -41,7 +41,7 @@ impl Parker {
     pub(crate) fn park(&self) {
         if fault::is(Fault::ParkIgnoresToken) {
             thread::park();
-            self.token.store(false, Ordering::Relaxed);
+            self.token.swap(false, Ordering::Relaxed);
             return;
         }
         // Ordering: Acquire, with the Release of every `unpark` whose token this takes:
@@ -68,18 +68,15 @@ impl Parker {
 
     /// Leaves a token and wakes the thread if it is parked.
     pub(crate) fn unpark(&self) {
-        if fault::is(Fault::UnparkStores) {
-            self.token.store(true, Ordering::Relaxed);
-            self.thread.unpark();
-            return;
-        }
         if fault::is(Fault::UnparkLooksFirst) && self.token.load(Ordering::Relaxed) {
             return;
         }
         // Ordering: Release, with the Acquire in `park`. A read-modify-write even where the
         // token is there already: two unparkers leave one token, and the swap keeps the first
         // one's writes in the release sequence that the parker reads.
-        if !self.token.swap(true, Ordering::Release) {
+        let order =
+            if fault::is(Fault::UnparkRelaxed) { Ordering::Relaxed } else { Ordering::Release };
+        if !self.token.swap(true, order) {
             self.thread.unpark();
         }
     }

@@ -1,7 +1,7 @@
 //! Panics as values.
 
 use std::any::Any;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{self, AssertUnwindSafe};
 
 /// What a panic carries.
@@ -23,5 +23,33 @@ pub(crate) fn drop_quietly<T>(value: T) {
     if let Err(second) = catch(|| drop(value)) {
         // Its destructor may panic too: leaking a few bytes ends the chain.
         mem::forget(second);
+    }
+}
+
+/// A value whose destructor must not panic while another panic goes on: kept so until the code
+/// that could start one is over.
+pub(crate) struct QuietDrop<T>(ManuallyDrop<T>);
+
+impl<T> QuietDrop<T> {
+    #[inline(always)]
+    pub(crate) fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_inner(self) -> T {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: taken once, and `this` is not dropped.
+        unsafe { ManuallyDrop::take(&mut this.0) }
+    }
+}
+
+impl<T> Drop for QuietDrop<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if mem::needs_drop::<T>() {
+            // SAFETY: `into_inner` was not called, or this would not be dropped.
+            drop_quietly(unsafe { ManuallyDrop::take(&mut self.0) });
+        }
     }
 }

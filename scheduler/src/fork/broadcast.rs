@@ -102,5 +102,17 @@ where
     shares.iter().for_each(|share| wait(share.latch()));
     // SAFETY: all latches are set, and each result is taken once.
     let results: Vec<_> = shares.iter().map(|share| unsafe { share.take_result() }).collect();
-    results.into_iter().map(|result| result.unwrap_or_else(|p| unwind::resume(p))).collect()
+    if results.iter().all(Result::is_ok) {
+        return results.into_iter().flatten().collect();
+    }
+    let mut results = results.into_iter();
+    let first = results.find_map(|result| match result {
+        Ok(value) => {
+            unwind::drop_quietly(value);
+            None
+        }
+        Err(payload) => Some(payload),
+    });
+    results.for_each(unwind::drop_quietly);
+    unwind::resume(first.expect("not all are values"))
 }

@@ -5,7 +5,7 @@ use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::worker::{Waited, Worker};
 use crate::queue::head::Pop;
-use crate::unwind;
+use crate::unwind::{self, QuietDrop};
 use std::mem::ManuallyDrop;
 
 /// Runs two closures, in parallel if another worker has the time, and returns both values.
@@ -115,13 +115,18 @@ where
         Retrieved::Unrun => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
-            (value_a, b())
+            let value_a = QuietDrop::new(value_a);
+            let value_b = b();
+            (value_a.into_inner(), value_b)
         }
         Retrieved::Ran => {
             // SAFETY: the latch is set.
             match unsafe { job.take_result() } {
                 Ok(value_b) => (value_a, value_b),
-                Err(payload) => unwind::resume(payload),
+                Err(payload) => {
+                    unwind::drop_quietly(value_a);
+                    unwind::resume(payload)
+                }
             }
         }
     }
@@ -147,7 +152,7 @@ impl<F: FnOnce() -> R, R> Fork<'_, F, R> {
     #[inline(always)]
     fn retrieve(self, index: u64) -> Retrieved {
         let job = ManuallyDrop::new(self).0;
-        match Worker::still_current().pop(index) {
+        match Worker::still_current().pop(index, job.header()) {
             Pop::Mine => Retrieved::Unrun,
             Pop::Gone => wait(job),
         }

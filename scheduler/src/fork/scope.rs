@@ -52,6 +52,9 @@ impl Part {
 }
 
 impl Owner for Part {
+    /// A scoped handle cannot leave the scope.
+    const OUTLIVES_HANDLE: bool = true;
+
     fn cancels(self) -> bool {
         false
     }
@@ -246,7 +249,10 @@ where
     wait_for_parts(owner, &scope.state.parts);
     match (value, scope.state.take_panic()) {
         (Ok(value), None) => value,
-        (_, Some(payload)) => unwind::resume(payload),
+        (value, Some(payload)) => {
+            unwind::drop_quietly(value);
+            unwind::resume(payload)
+        }
         (Err(()), None) => unreachable!("the body's panic was recorded"),
     }
 }

@@ -38,6 +38,9 @@ const CLAIMED: u8 = 4;
 
 /// What a cell belongs to: a pool, or a scope. Lives at least until [`Owner::ended`].
 pub(crate) trait Owner: Copy + Send {
+    /// Whether it also lives until the handle is dropped.
+    const OUTLIVES_HANDLE: bool;
+
     /// Whether the closure is to be dropped instead of run. Asked just before it would run.
     fn cancels(self) -> bool;
 
@@ -75,7 +78,8 @@ pub(crate) enum Outcome<T> {
 
 enum Operation {
     Cancel,
-    Free,
+    /// By the party that was last.
+    Free(u8),
 }
 
 /// The part of a cell that a handle knows.
@@ -83,7 +87,7 @@ enum Operation {
 struct Core<T> {
     header: Header,
     /// What needs the closure's type.
-    manage: unsafe fn(NonNull<Core<T>>, Operation) -> Outcome<T>,
+    manage: unsafe fn(NonNull<Core<T>>, Operation),
     latch: Latch,
     outcome: UnsafeCell<Outcome<T>>,
     state: AtomicU8,
@@ -145,17 +149,16 @@ where
         let owner = cell.owner;
         // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
         // cell is this thread's alone.
-        let state = cell.core.state.load(Ordering::Acquire);
+        let order =
+            if fault::is(Fault::CellLoadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        let state = cell.core.state.load(order);
         let fate = if state & HANDLE == 0 {
             // SAFETY: no handle is left and the queue entry is this call's: the last party.
             unsafe { Self::run_detached(this) }
         } else {
             let fate = if cell.claim() { cell.execute() } else { Fate::Cancelled };
             // SAFETY: this call is the queue entry's last access.
-            let rest = unsafe { Core::release(NonNull::from(&cell.core), QUEUED) };
-            if let Some(rest) = rest {
-                discard(rest, owner);
-            }
+            unsafe { Core::release(NonNull::from(&cell.core), QUEUED) };
             fate
         };
         owner.ended(fate);
@@ -222,16 +225,24 @@ where
     }
 
     /// [`Core::manage`] of a cell.
-    unsafe fn manage(core: NonNull<Core<T>>, operation: Operation) -> Outcome<T> {
+    unsafe fn manage(core: NonNull<Core<T>>, operation: Operation) {
         let this = core.cast::<Self>();
         match operation {
             Operation::Cancel => {
                 // SAFETY: the caller is the handle, so the cell is alive.
                 unsafe { this.as_ref() }.cancel();
-                Outcome::Taken
             }
-            // SAFETY: the caller is the last party.
-            Operation::Free => unsafe { Self::free(this) },
+            Operation::Free(party) => {
+                // SAFETY: the caller is the last party.
+                let owner = unsafe { this.as_ref() }.owner;
+                // SAFETY: as above.
+                let rest = unsafe { Self::free(this) };
+                if party == QUEUED || O::OUTLIVES_HANDLE {
+                    discard(rest, owner);
+                } else {
+                    discard_without_owner(rest);
+                }
+            }
         }
     }
 
@@ -275,6 +286,17 @@ fn discard<T, O: Owner>(outcome: Outcome<T>, owner: O) {
     }
 }
 
+/// The same where the owner may be gone: a panic in the value's destructor ends here.
+fn discard_without_owner<T>(outcome: Outcome<T>) {
+    match outcome {
+        Outcome::Panicked(panic) => {
+            let (payload, unclaimed) = *panic;
+            (unclaimed.0)(payload);
+        }
+        rest => unwind::drop_quietly(rest),
+    }
+}
+
 impl<T> Core<T> {
     /// Writes the outcome and tells the handle.
     fn complete(&self, outcome: Outcome<T>) {
@@ -286,12 +308,12 @@ impl<T> Core<T> {
         unsafe { Latch::set(&raw const self.latch) };
     }
 
-    /// Ends one party; the last one frees the cell and gets what is left in it.
+    /// Ends one party; the last one frees the cell and drops what is left in it.
     ///
     /// # Safety
     ///
     /// 1. The caller is that party, and this is its last access.
-    unsafe fn release(this: NonNull<Self>, party: u8) -> Option<Outcome<T>> {
+    unsafe fn release(this: NonNull<Self>, party: u8) {
         let order =
             if fault::is(Fault::CellReleaseRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
         let other = (QUEUED | HANDLE) & !party;
@@ -301,8 +323,10 @@ impl<T> Core<T> {
         // Ordering: Release, so that this party's accesses come before the other's free;
         // Acquire, so that the last one frees after them.
         let before = core.state.fetch_and(!party, order);
-        // SAFETY: if the other party has ended before, this one was the last.
-        (before & other == 0).then(|| unsafe { manage(this, Operation::Free) })
+        if before & other == 0 {
+            // SAFETY: the other party has ended before, so this one was the last.
+            unsafe { manage(this, Operation::Free(party)) };
+        }
     }
 }
 
@@ -332,7 +356,7 @@ impl<T> Handle<T> {
     pub(crate) fn cancel(&self) {
         let manage = self.core().manage;
         // SAFETY: this is the cell's own function, and the handle is alive.
-        drop(unsafe { manage(self.core, Operation::Cancel) });
+        unsafe { manage(self.core, Operation::Cancel) };
     }
 
     /// Takes the outcome out; `Taken` leaves in its place. Call it once the latch is set.
@@ -348,13 +372,7 @@ impl<T> Handle<T> {
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         // SAFETY: the handle's last access.
-        let rest = unsafe { Core::release(self.core, HANDLE) };
-        // If the job has ended, its value is dropped here, by the caller, and may panic as
-        // any value may.
-        if let Some(Outcome::Panicked(panic)) = rest {
-            let (payload, unclaimed) = *panic;
-            (unclaimed.0)(payload);
-        }
+        unsafe { Core::release(self.core, HANDLE) };
     }
 }
 

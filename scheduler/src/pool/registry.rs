@@ -324,12 +324,14 @@ impl<F> Refused<F> {
     /// For calls that have no other way to say it.
     #[track_caller]
     pub(crate) fn panic(self) -> ! {
-        match self {
-            Self::Closed(_) => panic!("the thread pool has been shut down"),
-            Self::Cancelled(_) => {
-                panic!("the thread pool was shut down before the closure could run")
+        let (closure, message) = match self {
+            Self::Closed(closure) => (closure, "the thread pool has been shut down"),
+            Self::Cancelled(closure) => {
+                (closure, "the thread pool was shut down before the closure could run")
             }
-        }
+        };
+        unwind::drop_quietly(closure);
+        panic!("{message}")
     }
 }
 

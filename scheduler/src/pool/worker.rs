@@ -239,12 +239,15 @@ impl Worker {
         self.registry.sleep().announce();
     }
 
-    /// Takes the job back that was pushed at `index`, if it is the newest in the head.
-    /// `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on top of it.
+    /// Takes back the fork at `header` that was pushed at `index`, if it is the newest in the
+    /// head. `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on top.
+    ///
+    /// The index alone would not do: what ran since the push may have waited for something, have
+    /// run this very fork meanwhile, and then have spawned another job in its place.
     #[inline(always)]
-    pub(crate) fn pop(&self, index: u64) -> Pop {
+    pub(crate) fn pop(&self, index: u64, header: NonNull<Header>) -> Pop {
         let head = self.head();
-        if head.next_index().wrapping_sub(1) == index { head.pop(index) } else { Pop::Gone }
+        if head.newest_is(index, header) { head.pop(index) } else { Pop::Gone }
     }
 
     /// The job at `header` is not the newest in the head. Looks for it in the own deque, running

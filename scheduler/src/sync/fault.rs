@@ -51,7 +51,7 @@ faults! {
     LatchTouchedAfterSet: "latch: `set` reads the word again after its swap",
     LatchUnwatchForgets: "latch: `unwatch` leaves its reference in the word",
     LatchWatchIgnoresSet: "latch: `watch` does not tell that the latch is set",
-    UnparkStores: "park: `unpark` stores the token relaxed",
+    UnparkRelaxed: "park: `unpark` swaps relaxed",
     UnparkLooksFirst: "park: `unpark` does nothing if there is a token",
     ParkIgnoresToken: "park: `park` blocks first and clears the token after",
     PartsEndRelaxed: "scope: a part's end is counted relaxed",

@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// If a detached closure panics, the panic goes to the pool's
 /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler); so it does if the handle is
-/// dropped without a look at the panic.
+/// dropped without a look at the panic. Dropping a handle never panics.
 #[must_use = "dropping the handle detaches the closure; write `drop(handle)` if that is meant"]
 pub struct JoinHandle<T>(State<T>);
 

@@ -32,6 +32,9 @@ impl Root {
 }
 
 impl Owner for Root {
+    /// A handle can be kept when the pool is gone.
+    const OUTLIVES_HANDLE: bool = false;
+
     fn cancels(self) -> bool {
         self.registry().lifecycle().is_cancelling()
     }
