@@ -52,7 +52,7 @@ impl Latch {
     }
 
     /// Whether the event has happened; what came before it is then visible.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_set(&self) -> bool {
         // Ordering: Acquire, with the Release half of the swap in `set`.
         self.word.load(Ordering::Acquire) == SET

@@ -9,6 +9,7 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Runs `f`. Whoever calls this must hand the payload on: nothing that `f` half-changed is
 /// looked at before the panic goes on in the code that lent it.
+#[inline(always)]
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
@@ -16,6 +17,21 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
 /// Goes on with a caught panic; the panic hook is not called again.
 pub(crate) fn resume(payload: Payload) -> ! {
     panic::resume_unwind(payload)
+}
+
+/// Runs code of this crate that must not unwind, since other threads use the frames that would go.
+/// Nothing in it is known to panic: this is for errors of ours.
+pub(crate) fn or_abort<R>(f: impl FnOnce() -> R) -> R {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::process::abort();
+        }
+    }
+    let bomb = Bomb;
+    let value = f();
+    mem::forget(bomb);
+    value
 }
 
 /// Drops a value whose destructor may panic, where a second panic must not spread.

@@ -5,8 +5,7 @@ use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::worker::{Waited, Worker};
 use crate::queue::head::Pop;
-use crate::unwind::{self, QuietDrop};
-use std::mem::ManuallyDrop;
+use crate::unwind::{self, Payload, QuietDrop};
 
 /// Runs two closures, in parallel if another worker has the time, and returns both values.
 ///
@@ -106,20 +105,28 @@ where
     B: FnOnce() -> RB,
 {
     let job = StackJob::new(b);
-    // SAFETY: `Fork` gets the job back or waits for its latch before this frame ends, also when
-    // `a` panics; `join` asks for `Send`; called once.
+    // SAFETY: what follows gets the job back or waits for its latch before this frame ends, also
+    // when `a` panics; `join` asks for `Send`; called once.
     let index = worker.push(unsafe { job.as_job_ref() });
-    let fork = Fork(&job);
-    let value_a = a();
-    match fork.retrieve(index) {
-        Retrieved::Unrun => {
+    // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
+    // must not find the thread panicking.
+    let value_a = match unwind::catch(a) {
+        Ok(value_a) => value_a,
+        Err(payload) => abandon(worker, &job, payload),
+    };
+    let retrieved = match worker.pop(index, job.latch()) {
+        Pop::Mine => Waited::GotBack,
+        Pop::Gone => wait(worker, &job),
+    };
+    match retrieved {
+        Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
             let value_a = QuietDrop::new(value_a);
             let value_b = b();
             (value_a.into_inner(), value_b)
         }
-        Retrieved::Ran => {
+        Waited::Done => {
             // SAFETY: the latch is set.
             match unsafe { job.take_result() } {
                 Ok(value_b) => (value_a, value_b),
@@ -132,66 +139,33 @@ where
     }
 }
 
-/// A job of this frame that others may have. Dropped, which happens when `a` panics, it waits
-/// until nobody has it.
-///
-/// It does not hold the worker: what lives across the call of `a` costs a register to save in
-/// every frame of a recursion, and the thread-local is one load away.
-struct Fork<'a, F: FnOnce() -> R, R>(&'a StackJob<F, R>);
-
-/// How the fork came back.
-enum Retrieved {
-    /// The closure is the caller's again.
-    Unrun,
-    /// The result is there.
-    Ran,
-}
-
-impl<F: FnOnce() -> R, R> Fork<'_, F, R> {
-    /// Takes the job back that was pushed at `index`.
-    #[inline(always)]
-    fn retrieve(self, index: u64) -> Retrieved {
-        let job = ManuallyDrop::new(self).0;
-        match Worker::still_current().pop(index, job.header()) {
-            Pop::Mine => Retrieved::Unrun,
-            Pop::Gone => wait(job),
-        }
-    }
-}
-
 /// The job is not on top of the own deque.
 #[cold]
 #[inline(never)]
-fn wait<F: FnOnce() -> R, R>(job: &StackJob<F, R>) -> Retrieved {
-    match Worker::still_current().wait_for(job.header(), job.latch()) {
-        Waited::GotBack => Retrieved::Unrun,
-        Waited::Done => Retrieved::Ran,
-    }
+fn wait<F: FnOnce() -> R, R>(worker: &Worker, job: &StackJob<F, R>) -> Waited {
+    // Others use the frame that this would unwind.
+    unwind::or_abort(|| worker.wait_for(job.header(), job.latch()))
 }
 
-/// `a` panics: its panic goes on once nobody uses this frame any more.
-impl<F: FnOnce() -> R, R> Drop for Fork<'_, F, R> {
-    // Inlined, so that the guard needs no place in memory while `a` runs.
-    #[inline(always)]
-    fn drop(&mut self) {
-        abandon(self.0);
-    }
-}
-
+/// `a` has panicked: its panic goes on once nobody uses this frame any more.
 #[cold]
 #[inline(never)]
-fn abandon<F: FnOnce() -> R, R>(job: &StackJob<F, R>) {
-    // `a`'s panic is the one that counts: a second one, from a destructor, would abort.
-    match wait(job) {
-        Retrieved::Unrun => {
+fn abandon<F, R>(worker: &Worker, job: &StackJob<F, R>, payload: Payload) -> !
+where
+    F: FnOnce() -> R,
+{
+    // `a`'s panic is the one that counts, whatever becomes of `b`.
+    match wait(worker, job) {
+        Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
             unwind::drop_quietly(b);
         }
-        Retrieved::Ran => {
+        Waited::Done => {
             // SAFETY: the latch is set.
             let result = unsafe { job.take_result() };
             unwind::drop_quietly(result);
         }
     }
+    unwind::resume(payload)
 }

@@ -100,16 +100,6 @@ impl Worker {
         unsafe { worker.as_ref() }
     }
 
-    /// The current worker, for code that a worker's job has called: it is there.
-    #[inline(always)]
-    pub(crate) fn still_current<'a>() -> &'a Self {
-        let worker = Self::current();
-        debug_assert!(worker.is_some(), "a job's frames run on its worker");
-        // SAFETY: `enter` clears the cell only after everything that runs inside it has returned,
-        // and the callers are inside it.
-        unsafe { worker.unwrap_unchecked() }
-    }
-
     /// Makes this the thread's worker while `f` runs.
     pub(crate) fn enter(&self, f: impl FnOnce()) {
         struct Leave;
@@ -239,15 +229,19 @@ impl Worker {
         self.registry.sleep().announce();
     }
 
-    /// Takes back the fork at `header` that was pushed at `index`, if it is the newest in the
-    /// head. `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on top.
+    /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
+    /// in the head. `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on
+    /// top.
     ///
-    /// The index alone would not do: what ran since the push may have waited for something, have
-    /// run this very fork meanwhile, and then have spawned another job in its place.
+    /// The index alone would not do. What ran since the push may have waited for something, have
+    /// run this very fork meanwhile, and then have spawned another job in its place; but then the
+    /// fork has run to its end, and its latch is set. If it left at the other end, `top` is past
+    /// the index.
     #[inline(always)]
-    pub(crate) fn pop(&self, index: u64, header: NonNull<Header>) -> Pop {
+    pub(crate) fn pop(&self, index: u64, latch: &Latch) -> Pop {
         let head = self.head();
-        if head.newest_is(index, header) { head.pop(index) } else { Pop::Gone }
+        let ran = latch.is_set() && !fault::is(Fault::PopIgnoresLatch);
+        if head.next_index().wrapping_sub(1) == index && !ran { head.pop(index) } else { Pop::Gone }
     }
 
     /// The job at `header` is not the newest in the head. Looks for it in the own deque, running

@@ -39,7 +39,7 @@ use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering};
 use crossbeam_utils::CachePadded;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 const MASK: u64 = HEAD_CAPACITY as u64 - 1;
 const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
@@ -88,7 +88,7 @@ impl Head {
         index
     }
 
-    /// Owner. Takes the job back that was pushed at `index`, with everything newer gone.
+    /// Owner. Takes the newest job, which is at `index`, unless a thief has.
     #[inline(always)]
     pub(crate) fn pop(&self, index: u64) -> Pop {
         // Ordering: Release, as in `push`: a thief that reads this value and not the one that was
@@ -162,14 +162,6 @@ impl Head {
             // SAFETY: moving `top` past these jobs gave them to this call alone.
             unsafe { JobRef::from_raw(job) }
         })
-    }
-
-    /// Owner. Whether the newest push was of the untagged job at `header`, at `index`. The job
-    /// may have been taken since, by a thief; `pop` tells.
-    #[inline(always)]
-    pub(crate) fn newest_is(&self, index: u64, header: NonNull<Header>) -> bool {
-        let newest = self.bottom.load(Ordering::Relaxed).wrapping_sub(1);
-        newest == index && self.slot(index).load(Ordering::Relaxed) == header.as_ptr()
     }
 
     /// Owner. How many jobs there are, at most: thieves may just be taking some.
