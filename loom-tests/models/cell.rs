@@ -15,6 +15,8 @@ const VALUE: usize = 1;
 struct Anybody;
 
 impl Owner for Anybody {
+    const OUTLIVES_HANDLE: bool = false;
+
     fn cancels(self) -> bool {
         false
     }

@@ -75,12 +75,12 @@ models! {
         sleep_one_worker_two_jobs: Some(3),
         sleep_two_workers: Some(2),
         sleep_inbox: Some(3),
-        sleep_from_inside: Some(2),
+        sleep_from_inside: Some(3),
         last_searcher_leaves: Some(2),
         stuck_leaf: Some(3),
         stuck_leaf_behind_a_published_one: Some(2),
         stuck_leaf_without_a_barrier: Some(3),
-        latch_and_claim_at_once: Some(2),
+        latch_and_claim_at_once: Some(3),
     }
     fork {
         stack_job_against_its_frame_leaving: None,
@@ -94,23 +94,23 @@ models! {
         scope_part_spawns_against_a_thief: Some(2),
         scope_panics_against_a_thief: Some(2),
         full_head_spills_before_a_stuck_leaf: Some(2),
-        full_head_spills_against_a_thief: Some(2),
-        broadcast_against_sleep: Some(2),
+        full_head_spills_against_a_thief: Some(3),
+        broadcast_against_sleep: Some(3),
     }
     pool {
-        pool_life_one_worker: Some(2),
+        pool_life_one_worker: Some(3),
         pool_life_idle_two_workers: Some(2),
-        pool_job_and_child_one_worker: Some(2),
+        pool_job_and_child_one_worker: Some(3),
         pool_job_and_child_two_workers: Some(2),
         pool_install_and_join_two_workers: Some(2),
-        submit_racing_drain_one_worker: Some(2),
+        submit_racing_drain_one_worker: Some(3),
         submit_racing_drain_two_workers: Some(2),
         submit_racing_cancel_one_worker: Some(2),
         submit_racing_abort_one_worker: Some(2),
-        double_shutdown: Some(2),
-        shutdown_from_a_worker: Some(2),
-        shutdown_of_an_idle_pool: Some(2),
-        cancel_behind_a_stuck_worker: Some(2),
+        double_shutdown: Some(3),
+        shutdown_from_a_worker: Some(3),
+        shutdown_of_an_idle_pool: Some(3),
+        cancel_behind_a_stuck_worker: Some(3),
     }
 }
 

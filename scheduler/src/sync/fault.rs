@@ -28,6 +28,7 @@ faults! {
     HeadPopNoCas: "head: `pop` takes the last job without an exchange",
     HeadPopKeepsBottom: "head: a pop of the last job does not put `bottom` back",
     HeadTakeNoCas: "head: `take_oldest` stores `top` without an exchange",
+    PopIgnoresLatch: "worker: a fork is taken back by its index alone",
     PushNoLight: "worker: `push` without `light` before it looks for idle workers",
     PushIgnoresDemand: "worker: `push` publishes nothing, whoever is idle",
     ForceNoHeavy: "worker: a second forced steal from the same head without `heavy`",
