@@ -7,7 +7,7 @@ use crate::pool::worker::{Role, Worker};
 use crate::sync::asymmetric::set_absent;
 use crate::sync::{HEAD_CAPACITY, UnsafeCell};
 use crate::unwind;
-use crate::{broadcast, join, scope};
+use crate::{broadcast, join, scope, yield_now};
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 
@@ -110,6 +110,20 @@ pub(super) fn fork_below_a_spawned_job() {
     with_a_thief(|_| {
         scope(|s| {
             join(|| drop(s.spawn(|| ledger::run(0))), || ledger::run(1));
+        });
+    });
+    ledger::all_ran(2);
+}
+
+/// The first branch runs the second one itself, then spawns another job at its index.
+pub(super) fn fork_run_inside_its_first_branch() {
+    with_a_thief(|_| {
+        scope(|s| {
+            let first = || {
+                let _ = yield_now();
+                s.spawn(|| ledger::run(0));
+            };
+            join(first, || ledger::run(1));
         });
     });
     ledger::all_ran(2);

@@ -90,6 +90,7 @@ models! {
         nested_joins_against_two_thieves: Some(2),
         join_panics_against_a_thief: Some(3),
         fork_below_a_spawned_job: Some(2),
+        fork_run_inside_its_first_branch: Some(2),
         scope_against_a_thief: Some(2),
         scope_part_spawns_against_a_thief: Some(2),
         scope_panics_against_a_thief: Some(2),

@@ -57,6 +57,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("HeadTakeNoCas", "head_publish_against_force"),
     Seeded::new("PushNoLight", "stuck_leaf"),
     Seeded::new("PushIgnoresDemand", "stuck_leaf"),
+    Seeded::new("PopIgnoresLatch", "fork_run_inside_its_first_branch"),
     Seeded::new("ForceNoHeavy", "nested_joins_against_a_thief"),
     Seeded::new("NoForcedSteal", "stuck_leaf"),
     Seeded::new("AnnounceNoLight", "sleep_one_worker_outside"),

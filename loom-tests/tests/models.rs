@@ -89,6 +89,7 @@ models! {
     nested_joins_against_two_thieves,
     join_panics_against_a_thief,
     fork_below_a_spawned_job,
+    fork_run_inside_its_first_branch,
     scope_against_a_thief,
     scope_part_spawns_against_a_thief,
     scope_panics_against_a_thief,

@@ -37,7 +37,8 @@ impl BroadcastContext<'_> {
 ///
 /// # Panics
 ///
-/// If a call panics: after all have ended, with the panic of the lowest index.
+/// If a call panics: after all have ended, with the panic of the lowest index. In an exit
+/// handler: the other workers may be gone.
 ///
 /// # On a worker
 ///
@@ -59,7 +60,7 @@ where
     R: Send,
 {
     match Worker::current() {
-        Some(worker) => broadcast_on(worker.registry(), &f),
+        Some(worker) => broadcast_from(worker, &f),
         None => global().broadcast(f),
     }
 }
@@ -76,11 +77,29 @@ impl ThreadPool {
         F: Fn(BroadcastContext<'_>) -> R + Sync,
         R: Send,
     {
-        let run = |_: &Worker| broadcast_on(self.registry(), &f);
+        let run = |worker: &Worker| broadcast_from(worker, &f);
         match self.registry().in_worker(Location::caller(), run) {
             Ok(values) => values,
             Err(refused) => refused.panic(),
         }
+    }
+}
+
+/// In a hook of the pool, outside any root, the other workers may be gone or about to go: the
+/// broadcast is a root itself then, and refused once the pool is shutting down.
+#[track_caller]
+fn broadcast_from<F, R>(worker: &Worker, f: &F) -> Vec<R>
+where
+    F: Fn(BroadcastContext<'_>) -> R + Sync,
+    R: Send,
+{
+    let registry = worker.registry();
+    if registry.slot(worker.index()).running().any() {
+        return broadcast_on(registry, f);
+    }
+    match registry.hold_root(|| broadcast_on(registry, f)) {
+        Ok(values) => values,
+        Err(refused) => refused.panic(),
     }
 }
 

@@ -31,12 +31,12 @@ use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering};
 use std::cell::Cell;
+use std::fmt;
 use std::ptr;
 
 const BIAS: usize = 1 << (usize::BITS - 2);
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Parts {
     /// Null: none.
     owner: *const Worker,
@@ -61,6 +61,13 @@ pub(super) enum Settled {
     AllEnded,
     /// The latch will be set.
     SomeOpen,
+}
+
+/// Not derived: only the owner may read the cells.
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("shared", &self.shared).finish_non_exhaustive()
+    }
 }
 
 impl Parts {

@@ -5,7 +5,7 @@ use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
 use crate::job::error::JoinError;
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
-use crate::pool::registry::{Refused, Registry, wait};
+use crate::pool::registry::{Registry, wait};
 use crate::pool::worker::{Role, Worker};
 use crate::sync::{AtomicPtr, Ordering};
 use crate::unwind::{self, Payload};
@@ -213,23 +213,15 @@ impl ThreadPool {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     {
-        /// The scope counts as a root while it is open, so that the workers stay.
-        struct Leave<'a>(&'a Registry);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                self.0.leave(Fate::Ran);
-            }
-        }
         let registry = self.registry();
         if registry.own_worker().is_some() {
             return run(registry, f);
         }
-        if let Err(passage) = registry.lifecycle().enter() {
-            registry.pass(passage);
-            Refused::Closed(()).panic();
+        // It counts as a root while it is open, so that the workers stay.
+        match registry.hold_root(|| run(registry, f)) {
+            Ok(value) => value,
+            Err(refused) => refused.panic(),
         }
-        let _leave = Leave(registry);
-        run(registry, f)
     }
 }
 

@@ -157,8 +157,9 @@ where
             unsafe { Self::run_detached(this) }
         } else {
             let fate = if cell.claim() { cell.execute() } else { Fate::Cancelled };
+            // From the whole cell, not from its first field: the last party frees the whole.
             // SAFETY: this call is the queue entry's last access.
-            unsafe { Core::release(NonNull::from(&cell.core), QUEUED) };
+            unsafe { Core::release(this.cast::<Core<T>>(), QUEUED) };
             fate
         };
         owner.ended(fate);

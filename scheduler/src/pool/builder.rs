@@ -173,7 +173,9 @@ impl ThreadPoolBuilder {
                 Some(spawn) => spawn(worker),
                 None => worker.spawn().map(|thread| starter.threads.push(thread)),
             };
-            if let Err(error) = spawned {
+            let lost = || io::Error::other("the spawn handler dropped the worker");
+            let kept = if registry.lifecycle().workers() == workers { Ok(()) } else { Err(lost()) };
+            if let Err(error) = spawned.and(kept) {
                 return Err(Kind::Spawn { index, threads: workers, error }.into());
             }
         }
@@ -230,8 +232,8 @@ impl fmt::Debug for ThreadPoolBuilder {
 
 /// One worker to be run, as a [`spawn_handler`](ThreadPoolBuilder::spawn_handler) gets it.
 ///
-/// Dropping it unrun leaves the pool with one worker less; a `broadcast` would then wait for
-/// ever, so return an error from the handler instead.
+/// Dropped before the handler returns, it makes `build` fail. Dropped later, it leaves the pool with
+/// one worker less: a `broadcast` would then wait for ever.
 #[must_use = "the pool waits for `run` to be called"]
 pub struct ThreadBuilder {
     /// Taken by `run`.
@@ -266,7 +268,13 @@ impl ThreadBuilder {
     }
 
     /// Runs the worker until its pool has shut down.
+    ///
+    /// # Panics
+    ///
+    /// On a thread that is a worker already, of whichever pool.
     pub fn run(mut self) {
+        // Before the seat is taken: it is given up properly when this panics.
+        assert!(Worker::current().is_none(), "this thread is a worker of a pool already");
         if let Some(seat) = self.seat.take() {
             seat.run();
         }

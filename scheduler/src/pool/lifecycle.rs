@@ -84,6 +84,8 @@ pub(crate) struct Lifecycle {
     cancelling: AtomicBool,
     /// Running work is asked to stop.
     aborting: AtomicBool,
+    /// A deadline has passed: nobody waits for the workers any more.
+    given_up: AtomicBool,
     cancelled: Counter,
     exit: Mutex<Exit>,
 }
@@ -151,6 +153,7 @@ impl Lifecycle {
             gate: Gate(AtomicUsize::new(0)),
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             cancelled: Counter::default(),
             exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
         }
@@ -177,9 +180,18 @@ impl Lifecycle {
         Closing { passage, roots: before & !CLOSED }
     }
 
-    /// Whether new roots are refused.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.gate.0.load(Ordering::Acquire) & CLOSED != 0
+    /// A deadline has passed. Relaxed: read by the pool's drop, which comes after.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Workers whose threads have not ended.
+    pub(crate) fn workers(&self) -> usize {
+        self.exit.lock().unwrap().workers
     }
 
     pub(crate) fn roots(&self) -> usize {

@@ -142,9 +142,10 @@ impl ThreadPool {
     ///
     /// # On a worker
     ///
-    /// Of this pool: returns at once, since the caller itself is still running, and names the
-    /// caller among the stragglers; the threads end by themselves. Of another pool: runs that
-    /// pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
+    /// Of this pool, and in the body of an `in_place_scope` on it: returns at once, since the
+    /// caller itself is still running, and names the worker among the stragglers; the threads
+    /// end by themselves, and nobody watches the deadline of a `DrainFor`. Of another pool: runs
+    /// that pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
     ///
     /// # Examples
     ///
@@ -170,10 +171,10 @@ impl ThreadPool {
             Shutdown::CancelQueued => self.cancel_queued(false),
             Shutdown::Abort => self.cancel_queued(true),
         }
-        let stopped = match (registry.own_worker(), mode) {
-            (Some(_), _) => false,
-            (None, Shutdown::DrainFor(patience)) => self.wait_or_cancel(patience),
-            (None, _) => {
+        let stopped = match mode {
+            _ if registry.is_inside() => false,
+            Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
+            _ => {
                 registry::wait(&lifecycle.on_exit());
                 true
             }
@@ -204,7 +205,11 @@ impl ThreadPool {
         }
         self.cancel_queued(true);
         // What is left was running at the deadline, or is just being dropped by a worker.
-        exit.wait_until(Instant::now() + CANCEL_GRACE)
+        let stopped = exit.wait_until(Instant::now() + CANCEL_GRACE);
+        if !stopped {
+            self.registry.lifecycle().give_up();
+        }
+        stopped
     }
 
     /// Drops what is queued. Workers drop what they come across; but all of them may be stuck,
@@ -218,26 +223,30 @@ impl ThreadPool {
 
     /// What runs now.
     fn stragglers(&self) -> Vec<Straggler> {
-        let running = |(worker, slot): (usize, &registry::WorkerSlot)| {
-            slot.running().map(|spawned_at| Straggler { worker, spawned_at })
-        };
-        self.registry.slots().enumerate().filter_map(running).collect()
+        let mut stragglers = Vec::new();
+        for (worker, slot) in self.registry.slots().enumerate() {
+            let sites = slot.running().sites();
+            stragglers.extend(sites.map(|spawned_at| Straggler { worker, spawned_at }));
+        }
+        stragglers
     }
 
     fn join_threads(&self) {
         // Not under the lock: a thread that ends may run a user's destructor that comes here.
         let threads = std::mem::take(&mut *self.threads.lock().unwrap());
-        for thread in threads {
+        let current = thread::current().id();
+        // That destructor's thread cannot wait for itself.
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != current) {
             // A worker catches what its jobs and hooks throw.
             let _ = thread.join();
         }
     }
 }
 
-/// [`ThreadPool::shutdown`] with [`Shutdown::Drain`], unless it was shut down before.
+/// [`ThreadPool::shutdown`] with [`Shutdown::Drain`], unless a deadline has passed already.
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        if !self.registry.lifecycle().is_closed() {
+        if !self.registry.lifecycle().has_given_up() {
             let _ = self.shutdown(Shutdown::Drain);
         }
     }

@@ -40,8 +40,47 @@ pub(crate) struct WorkerSlot {
     pub(crate) counters: Counters,
     /// The core it is pinned to, plus one; 0 if it is not.
     pinned_to: AtomicUsize,
-    /// Where the root that it runs was spawned; null between roots.
-    running: AtomicPtr<Location<'static>>,
+    running: Running,
+}
+
+/// Where the roots were spawned that a worker runs: a root that waits has others on top of it.
+/// Written by the worker alone.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    depth: AtomicUsize,
+    /// The outermost ones.
+    sites: [AtomicPtr<Location<'static>>; 8],
+}
+
+impl Running {
+    fn begin(&self, site: &'static Location<'static>) {
+        let depth = self.depth.load(Ordering::Relaxed);
+        if let Some(slot) = self.sites.get(depth) {
+            slot.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        }
+        // Ordering: Release, with the Acquire in `sites`: the site is there.
+        self.depth.store(depth + 1, Ordering::Release);
+    }
+
+    fn end(&self) {
+        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Release);
+    }
+
+    /// Whether the worker is inside a root. Its own question.
+    pub(crate) fn any(&self) -> bool {
+        self.depth.load(Ordering::Relaxed) != 0
+    }
+
+    /// The outermost roots, outermost first. From another thread, as of a moment ago.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &'static Location<'static>> {
+        // Ordering: Acquire, with the Release in `begin`.
+        let depth = self.depth.load(Ordering::Acquire).min(self.sites.len());
+        self.sites[..depth].iter().filter_map(|site| {
+            let site = site.load(Ordering::Relaxed).cast_const();
+            // SAFETY: null, or stored from a `&'static Location`, a constant of the program.
+            unsafe { site.as_ref() }
+        })
+    }
 }
 
 /// The shared part of a pool.
@@ -62,19 +101,8 @@ impl WorkerSlot {
         self.pinned_to.store(core + 1, Ordering::Relaxed);
     }
 
-    pub(crate) fn running(&self) -> Option<&'static Location<'static>> {
-        // Ordering: Acquire, with the Release in `begin_root`, which publishes nothing but
-        // itself: a `Location` is a constant of the program.
-        let site = self.running.load(Ordering::Acquire).cast_const();
-        // SAFETY: null, or stored from a `&'static Location`.
-        unsafe { site.as_ref() }
-    }
-
-    /// Notes which root runs here now; returns the one before, which goes on later.
-    fn begin_root(&self, site: *const Location<'static>) -> *const Location<'static> {
-        let before = self.running.load(Ordering::Relaxed);
-        self.running.store(site.cast_mut(), Ordering::Release);
-        before
+    pub(crate) fn running(&self) -> &Running {
+        &self.running
     }
 }
 
@@ -88,7 +116,7 @@ impl Registry {
             terminate: Latch::new(),
             counters: Counters::default(),
             pinned_to: AtomicUsize::new(0),
-            running: AtomicPtr::new(ptr::null_mut()),
+            running: Running::default(),
         };
         let registry = Self {
             slots: tails.iter().map(|tail| CachePadded::new(slot(tail))).collect(),
@@ -134,6 +162,22 @@ impl Registry {
         Worker::current().filter(|worker| ptr::eq(Arc::as_ptr(worker.registry()), self))
     }
 
+    /// Whether the calling thread is inside this pool, as one of its workers or by a root that it
+    /// holds itself: it cannot wait for the pool to end.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.own_worker().is_some() || held::contains(self)
+    }
+
+    /// Counts in a root that the calling thread holds while `f` runs.
+    pub(crate) fn hold_root<R>(&self, f: impl FnOnce() -> R) -> Result<R, Refused<()>> {
+        if let Err(passage) = self.lifecycle.enter() {
+            self.pass(passage);
+            return Err(Refused::Closed(()));
+        }
+        let _root = Root(self);
+        Ok(held::with(self, f))
+    }
+
     /// Queues a job: on the caller's own deque if it is a worker of this pool, else globally.
     pub(crate) fn submit(&self, job: JobRef) {
         match self.own_worker() {
@@ -158,40 +202,45 @@ impl Registry {
         }
     }
 
-    /// Drops every root that is queued, taking from the queues as a thief would; forks go back
+    /// Drops every root that is queued now, taking from the queues as a thief would; forks go on
     /// to the global queue. The lifecycle is cancelling, so that running a root drops it.
+    ///
+    /// Each queue is gone through once, for no more jobs than it held at the start: an owner that
+    /// goes on pushing cannot keep the caller here.
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
-        let mut forks = Vec::new();
-        let mut drop_root = |job: JobRef| if job.is_root() { job.run() } else { forks.push(job) };
-        let mut take = |job: JobRef| {
-            if job.is_bundle() {
-                bundle::unpack(job).into_iter().for_each(&mut drop_root);
-            } else {
-                drop_root(job);
-            }
-        };
-        let mut drain = |steal: &dyn Fn() -> Steal<JobRef>| {
-            loop {
-                match steal() {
-                    Steal::Success(job) => take(job),
-                    Steal::Empty => break,
-                    Steal::Retry => spin_loop(),
-                }
-            }
-        };
-        drain(&|| self.injector.steal());
+        // First, while no fork has been moved there.
+        self.drop_roots(self.injector.len(), || self.injector.steal());
         for slot in self.slots() {
-            drain(&|| slot.stealer.steal());
+            self.drop_roots(slot.stealer.len(), || slot.stealer.steal());
             if !self.sleep.word().peek().eager() {
-                drain(&|| {
+                heavy();
+                self.drop_roots(slot.head.len_for_thief(), || {
                     let top = slot.head.top();
                     heavy();
                     slot.head.force(top)
                 });
             }
         }
-        forks.into_iter().for_each(|job| self.inject(job));
+    }
+
+    fn drop_roots(&self, len: usize, steal: impl Fn() -> Steal<JobRef>) {
+        let one = |job: JobRef| if job.is_root() { job.run() } else { self.inject(job) };
+        let mut left = len;
+        while left != 0 {
+            match steal() {
+                Steal::Success(job) if job.is_bundle() => {
+                    bundle::unpack(job).into_iter().for_each(one);
+                }
+                Steal::Success(job) => one(job),
+                Steal::Empty => return,
+                Steal::Retry => {
+                    spin_loop();
+                    continue;
+                }
+            }
+            left -= 1;
+        }
     }
 
     /// Counts a root out; the last one of a closed pool ends the workers.
@@ -218,16 +267,16 @@ impl Registry {
         site: &'static Location<'static>,
         closure: impl FnOnce() -> R,
     ) -> R {
-        /// Puts the one before back, also after a panic.
-        struct Restore<'a>(&'a WorkerSlot, *const Location<'static>);
-        impl Drop for Restore<'_> {
+        struct End<'a>(&'a Running);
+        impl Drop for End<'_> {
             fn drop(&mut self) {
-                self.0.begin_root(self.1);
+                self.0.end();
             }
         }
         let worker = Worker::current().expect("roots run on workers");
-        let slot = self.slot(worker.index());
-        let _restore = Restore(slot, slot.begin_root(site));
+        let running = self.slot(worker.index()).running();
+        running.begin(site);
+        let _end = End(running);
         closure()
     }
 
@@ -332,6 +381,49 @@ impl<F> Refused<F> {
         };
         unwind::drop_quietly(closure);
         panic!("{message}")
+    }
+}
+
+/// The pools in which a thread that is no worker of theirs holds a root: a list through its
+/// frames.
+mod held {
+    use super::Registry;
+    use crate::sync::thread_local_const;
+    use std::cell::Cell;
+    use std::ptr;
+
+    struct Held {
+        registry: *const Registry,
+        below: *const Held,
+    }
+
+    thread_local_const! {
+        static TOP: Cell<*const Held> = Cell::new(ptr::null())
+    }
+
+    pub(super) fn with<R>(registry: &Registry, f: impl FnOnce() -> R) -> R {
+        struct Pop(*const Held);
+        impl Drop for Pop {
+            fn drop(&mut self) {
+                TOP.with(|top| top.set(self.0));
+            }
+        }
+        let held = Held { registry, below: TOP.with(Cell::get) };
+        TOP.with(|top| top.set(&raw const held));
+        let _pop = Pop(held.below);
+        f()
+    }
+
+    pub(super) fn contains(registry: &Registry) -> bool {
+        let mut next = TOP.with(Cell::get);
+        // SAFETY: the list goes through frames of this thread that are still there.
+        while let Some(held) = unsafe { next.as_ref() } {
+            if ptr::eq(held.registry, registry) {
+                return true;
+            }
+            next = held.below;
+        }
+        false
     }
 }
 

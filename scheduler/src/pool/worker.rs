@@ -20,8 +20,9 @@ use crate::sync::{Arc, HEAD_CAPACITY, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop,
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// A worker looks at the global queue first on every so-manieth pick from its own deque, so
-/// that outside work is not starved by a pool that keeps itself busy. Go and tokio started
+/// On every so-manieth pick a worker looks first at the global queue, and else takes the oldest
+/// job of its own deque instead of the newest, so that neither is starved by a pool that keeps
+/// itself busy. Go and tokio started
 /// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
 const INJECTOR_INTERVAL: u32 = 61;
 
@@ -293,7 +294,7 @@ impl Worker {
         }
     }
 
-    /// In the main loop, now and then, work from outside before the own.
+    /// In the main loop, now and then, what has waited longest.
     fn take_fair(&self, role: Role) -> Option<JobRef> {
         if role == Role::Waiting {
             return None;
@@ -303,7 +304,16 @@ impl Worker {
         if !picks.is_multiple_of(INJECTOR_INTERVAL) {
             return None;
         }
-        self.take_inbox().or_else(|| self.take_injected())
+        self.take_inbox().or_else(|| self.take_injected()).or_else(|| self.take_own_oldest())
+    }
+
+    /// The oldest job of the own deque, which newer ones could keep from running for ever.
+    fn take_own_oldest(&self) -> Option<JobRef> {
+        match self.registry.slot(self.index).stealer.steal() {
+            Steal::Success(job) => Some(job),
+            Steal::Retry => None,
+            Steal::Empty => self.head().take_oldest(),
+        }
     }
 
     /// One public job from anywhere, without counting as a searcher.

@@ -180,6 +180,12 @@ impl Head {
         self.bottom.load(Ordering::Relaxed)
     }
 
+    /// Thief. How many jobs there are, or were a moment ago.
+    pub(crate) fn len_for_thief(&self) -> usize {
+        let top = self.top.load(Ordering::Relaxed);
+        self.bottom.load(Ordering::Relaxed).saturating_sub(top) as usize
+    }
+
     /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
     pub(crate) fn top(&self) -> u64 {
         // Ordering: Acquire, with the Release of `advance_top`: the `bottom` read after it is

@@ -40,6 +40,11 @@ impl Tail {
 }
 
 impl Stealer {
+    /// How many jobs there are, or were a moment ago.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The oldest job.
     pub(crate) fn steal(&self) -> Steal<JobRef> {
         // A look before the fence that a steal begins with: most victims have nothing.
@@ -51,6 +56,11 @@ impl Stealer {
 }
 
 impl Injector {
+    /// How many jobs there are, or were a moment ago.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn new() -> Self {
         Self(deque::Injector::new())
     }

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! Invariants:
-//! - a worker is counted as sleeping from before its last look until the one who ends its
-//!   sleep, itself or a claimer, has counted it out: exactly one of them does;
+//! - a worker is counted as sleeping from before its last look (the state comes first, then the
+//!   count, then the look) until the one who ends its sleep, itself or a claimer, has counted it
+//!   out: exactly one of them does;
 //! - a claimer counts it as searching and then unparks it, so `WOKEN` means that the worker
 //!   *is* a searcher, and owes what a searcher owes: to look at everything, or to pass the
 //!   wake on (`leave`).
@@ -166,7 +167,10 @@ impl Sleep {
     /// source, and then either [`cancel`](Prepared::cancel) or [`sleep`](Prepared::sleep).
     pub(crate) fn prepare(&self, index: usize, searching: bool) -> Prepared<'_> {
         // Ordering: Release, with the claim in `wake_slot`; the count below comes after it,
-        // so whoever sees the count sees the state.
+        // so whoever sees the count sees the state. A claimer that comes between the two counts
+        // over what is not counted yet: until the next line the fields of the word are off by
+        // one. A poster then wakes one too many or finds nobody; this worker's look is still to
+        // come, and so is its second one, as the searcher that it was made.
         self.slots[index].state.store(SLEEPING, Ordering::Release);
         let _ = if searching { self.word.search_to_sleep() } else { self.word.begin_sleep() };
         Prepared { sleep: self, index }

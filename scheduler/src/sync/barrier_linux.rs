@@ -1,6 +1,7 @@
 //! `membarrier(2)` with a fall-back to fences. See `asymmetric.rs`.
 
 use super::Barrier;
+use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
@@ -53,7 +54,8 @@ pub(crate) fn heavy() {
     }
     // The heads rely on the barrier; without it a job could run twice. A sandbox that forbids
     // the call has to be entered before the first pool is built.
-    eprintln!("scheduler: membarrier(2) worked when the first pool was built and now fails");
+    let message = b"scheduler: membarrier(2) worked when the first pool was built and now fails\n";
+    let _ = std::io::stderr().write_all(message);
     std::process::abort();
 }
 

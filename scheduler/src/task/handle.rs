@@ -38,7 +38,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # On a worker
     ///
-    /// Of whichever pool: runs other jobs meanwhile. Any other thread blocks.
+    /// Of whichever pool: runs other jobs meanwhile, on top of its stack. Any other thread blocks.
+    /// Closures that wait for each other in a circle wait for ever.
     ///
     /// # Examples
     ///
