@@ -692,10 +692,11 @@ fn the_drop_of_a_detached_closures_value_panics() {
         stuck.release();
         wait_until(|| !noted.lock().unwrap().is_empty());
         usable(&pool);
-        // With the handle dropped last, the value is dropped by the caller, as any value.
+        // With the handle dropped last, the pool may be gone: the panic hook has seen it, and
+        // dropping a handle never panics.
         let handle = pool.spawn(|| Bomb("in the caller"));
         wait_until(|| handle.is_finished());
-        assert_eq!(thrown(|| drop(handle)), "in the caller");
+        drop(handle);
         usable(&pool);
         drop(pool);
         assert_eq!(*noted.lock().unwrap(), ["value"]);

@@ -267,8 +267,12 @@ impl<T> Stealer<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
         let front = self.0.front.load(Ordering::Acquire);
-        length(front, self.0.back.load(Ordering::Acquire)) <= 0
+        length(front, self.0.back.load(Ordering::Acquire)).max(0).cast_unsigned()
     }
 }
 
@@ -325,8 +329,12 @@ impl<T> Injector<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
         let head = self.head.load(Ordering::Acquire);
-        head >= self.tail.load(Ordering::Acquire)
+        self.tail.load(Ordering::Acquire).saturating_sub(head)
     }
 }
 

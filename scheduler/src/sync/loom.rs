@@ -63,6 +63,10 @@ pub(crate) mod thread {
     }
 
     impl Thread {
+        pub(crate) fn id(&self) -> loom::thread::ThreadId {
+            self.thread.id()
+        }
+
         pub(crate) fn unpark(&self) {
             if self.state.parked.take() {
                 self.thread.unpark();
@@ -94,7 +98,7 @@ mod ended {
     use std::thread::panicking;
 
     macro_rules! atomic {
-        ($($name:ident $(<$parameter:ident>)?, $value:ty, $end:expr;)*) => {$(
+        ($($name:ident $(<$parameter:ident>)?, $value:ty, $zero:expr, $end:expr;)*) => {$(
             #[derive(Debug)]
             pub(crate) struct $name $(<$parameter>)? (loom::sync::atomic::$name $(<$parameter>)?);
 
@@ -102,6 +106,12 @@ mod ended {
                 #[track_caller]
                 pub(crate) fn new(value: $value) -> Self {
                     Self(loom::sync::atomic::$name::new(value))
+                }
+            }
+
+            impl $(<$parameter>)? Default for $name $(<$parameter>)? {
+                fn default() -> Self {
+                    Self::new($zero)
                 }
             }
 
@@ -128,11 +138,11 @@ mod ended {
     atomic! {
         // Loom's has no `with_mut`; this checks against stores only.
         // SAFETY: the reference is exclusive.
-        AtomicBool, bool, |end| _ = unsafe { end.unsync_load() };
-        AtomicU8, u8, |end| end.with_mut(|_| ());
-        AtomicU64, u64, |end| end.with_mut(|_| ());
-        AtomicUsize, usize, |end| end.with_mut(|_| ());
-        AtomicPtr<T>, *mut T, |end| end.with_mut(|_| ());
+        AtomicBool, bool, false, |end| _ = unsafe { end.unsync_load() };
+        AtomicU8, u8, 0, |end| end.with_mut(|_| ());
+        AtomicU64, u64, 0, |end| end.with_mut(|_| ());
+        AtomicUsize, usize, 0, |end| end.with_mut(|_| ());
+        AtomicPtr<T>, *mut T, std::ptr::null_mut(), |end| end.with_mut(|_| ());
     }
 
     /// Loom's cell, which fails a model on overlapping access.
