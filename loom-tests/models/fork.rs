@@ -115,7 +115,8 @@ pub(super) fn fork_below_a_spawned_job() {
     ledger::all_ran(2);
 }
 
-/// The first branch runs the second one itself, then spawns another job at its index.
+/// The first branch runs the second one itself, then spawns another job at its index. (Below
+/// both lies an older job, or the index would not come again.)
 pub(super) fn fork_run_inside_its_first_branch() {
     with_a_thief(|_| {
         scope(|s| {
@@ -123,10 +124,10 @@ pub(super) fn fork_run_inside_its_first_branch() {
                 let _ = yield_now();
                 s.spawn(|| ledger::run(0));
             };
-            join(first, || ledger::run(1));
+            join(|| join(first, || ledger::run(1)), || ledger::run(2));
         });
     });
-    ledger::all_ran(2);
+    ledger::all_ran(3);
 }
 
 /// The last part of the scope may end on the thief, while the owner settles its count.

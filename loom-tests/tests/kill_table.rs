@@ -211,8 +211,7 @@ fn search_all() -> Vec<Outcome> {
 #[test]
 fn every_fault_is_in_one_table() {
     let all: BTreeSet<String> = faults().map(|(name, _)| name).collect();
-    let found: BTreeSet<String> =
-        FOUND_BY.iter().map(|seeded| seeded.fault.to_owned()).collect();
+    let found: BTreeSet<String> = FOUND_BY.iter().map(|seeded| seeded.fault.to_owned()).collect();
     let equivalent: BTreeSet<String> =
         EQUIVALENT.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(found.intersection(&equivalent).next(), None);
@@ -244,7 +243,8 @@ fn write_the_table() {
     );
     let what: BTreeMap<String, &str> = faults().collect();
     for (fault, why) in EQUIVALENT {
-        writeln!(text, "- `{fault}` ({}): {why}.", what[*fault]).expect("a String takes everything");
+        writeln!(text, "- `{fault}` ({}): {why}.", what[*fault])
+            .expect("a String takes everything");
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/kill-table.md");
     fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

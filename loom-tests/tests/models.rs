@@ -26,7 +26,9 @@ fn search(name: &str) {
     );
     match report.verdict {
         Verdict::Complete => {}
-        Verdict::Cut => panic!("{name} was cut at {} executions: nothing is shown", report.executions),
+        Verdict::Cut => {
+            panic!("{name} was cut at {} executions: nothing is shown", report.executions)
+        }
         Verdict::Failed(why) => panic!("{name} failed in execution {}: {why}", report.executions),
     }
 }

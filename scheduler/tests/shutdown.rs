@@ -670,7 +670,7 @@ fn submissions_race_the_shutdown() {
                         }
                     });
                 }
-                (0..round * 20).for_each(|_| thread::yield_now());
+                wait_until(|| made.load(SeqCst) >= round * 40);
                 let report = pool.shutdown(mode);
                 if mode != Shutdown::DrainFor(AT_ONCE) {
                     assert!(report.stragglers.is_empty());
@@ -708,7 +708,7 @@ fn detached_submissions_race_the_shutdown() {
                         }
                     });
                 }
-                (0..round * 5).for_each(|_| thread::yield_now());
+                wait_until(|| accepted.load(SeqCst) >= round * 10);
                 let report = pool.shutdown(MODES[round % 5]);
                 let _ = pool.shutdown(Shutdown::Drain);
                 let ran = ran.load(SeqCst);

@@ -72,6 +72,7 @@ impl fmt::Debug for Parts {
 
 impl Parts {
     /// For a scope on `owner`'s thread, or on none of the pool's workers.
+    #[inline]
     pub(super) fn new(owner: Option<&Worker>) -> Self {
         Self {
             owner: owner.map_or(ptr::null(), ptr::from_ref),
@@ -129,6 +130,7 @@ impl Parts {
 
     /// Owner, unsettled, after the body. Whether all parts have ended; then nobody else comes
     /// here any more, since only an open part begins another.
+    #[inline]
     pub(super) fn none_open(&self) -> bool {
         // Ordering: Acquire, with the Release in `end`.
         let shared = self.shared.load(Ordering::Acquire);

@@ -92,6 +92,7 @@ impl State {
     }
 
     /// The first panic. Called once, when all parts have ended.
+    #[inline]
     fn take_panic(&self) -> Option<Payload> {
         // Ordering: Acquire, with the Release in `record`.
         let first = NonNull::new(self.panic.load(Ordering::Acquire))?;
@@ -250,6 +251,7 @@ where
 }
 
 /// The body has ended: runs and waits until its parts have.
+#[inline]
 fn wait_for_parts(owner: Option<&Worker>, parts: &Parts) {
     let Some(worker) = owner else {
         // SAFETY: the body is the part that was open from the start; the scope is alive.

@@ -94,6 +94,7 @@ impl JobRef {
     }
 
     /// What it points to.
+    #[inline(always)]
     pub(crate) fn header(&self) -> NonNull<Header> {
         let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::TAGS);
         // SAFETY: a header is not at an address below its alignment.

@@ -173,6 +173,7 @@ impl Cache {
         NonNull::new(block)
     }
 
+    #[inline]
     fn pop(&self) -> Option<NonNull<u8>> {
         let block = NonNull::new(self.free.get())?;
         // SAFETY: a block in the list is this thread's, and begins with its `Free`.
@@ -186,6 +187,7 @@ impl Cache {
     /// # Safety
     ///
     /// 1. The block is the caller's, and goes to the list if there is room.
+    #[inline]
     unsafe fn push(&self, block: NonNull<u8>) -> bool {
         if self.len.get() >= self.keep.get() {
             return false;

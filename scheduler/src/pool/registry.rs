@@ -132,6 +132,7 @@ impl Registry {
         self.slots.len()
     }
 
+    #[inline]
     pub(crate) fn slot(&self, index: usize) -> &WorkerSlot {
         &self.slots[index]
     }
@@ -179,6 +180,7 @@ impl Registry {
     }
 
     /// Queues a job: on the caller's own deque if it is a worker of this pool, else globally.
+    #[inline]
     pub(crate) fn submit(&self, job: JobRef) {
         match self.own_worker() {
             Some(worker) => {

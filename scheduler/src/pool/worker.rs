@@ -139,6 +139,7 @@ impl Worker {
         unsafe { self.word.as_ref() }
     }
 
+    #[inline]
     fn counters(&self) -> &Counters {
         &self.registry.slot(self.index).counters
     }
@@ -265,6 +266,7 @@ impl Worker {
     }
 
     /// The newest job of the own deque.
+    #[inline]
     pub(crate) fn take_local(&self) -> Option<JobRef> {
         let job = self.head().pop_newest();
         if job.is_none() {
@@ -277,6 +279,7 @@ impl Worker {
         job
     }
 
+    #[inline]
     pub(crate) fn run(&self, job: JobRef) {
         if !job.is_bundle() {
             self.counters().jobs.add(1);

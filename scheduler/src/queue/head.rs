@@ -120,6 +120,7 @@ impl Head {
     }
 
     /// Owner. Takes the newest job.
+    #[inline]
     pub(crate) fn pop_newest(&self) -> Option<JobRef> {
         let bottom = self.bottom.load(Ordering::Relaxed);
         if self.top.load(Ordering::Relaxed) >= bottom {

@@ -6,10 +6,10 @@
 pub(crate) use ended::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, UnsafeCell};
 pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Arc, Condvar, Mutex};
-/// Set once, before the thread that reads it can know of it; no model branches on it.
-pub(crate) use std::sync::OnceLock;
 /// Loom has no statics.
 pub(crate) use std::sync::Mutex as StaticMutex;
+/// Set once, before the thread that reads it can know of it; no model branches on it.
+pub(crate) use std::sync::OnceLock;
 
 pub(crate) mod thread {
     use std::cell::Cell;
