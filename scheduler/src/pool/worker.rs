@@ -16,7 +16,7 @@ use crate::rng::XorShift32;
 use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, HEAD_CAPACITY, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, thread_local_const};
+use crate::sync::{Arc, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, thread_local_const};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
@@ -25,11 +25,6 @@ use std::ptr::{self, NonNull};
 /// itself busy. Go and tokio started
 /// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
 const INJECTOR_INTERVAL: u32 = 61;
-
-/// How often a worker that waits for a stolen job looks round before it counts as idle. Mostly
-/// the job is small and about to end; counting as idle at once would make its thief publish
-/// pieces of it, and the two would pass ever smaller pieces back and forth.
-const LINGER_ROUNDS: u32 = if cfg!(scheduler_loom) { 0 } else { 8 };
 
 thread_local_const! {
     static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())

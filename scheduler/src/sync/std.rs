@@ -25,6 +25,11 @@ pub(crate) const SEARCH_ROUNDS: u32 = 32;
 /// steals.
 pub(crate) const SPINS_PER_ROUND: u32 = 16;
 
+/// How often a worker that waits for a stolen job looks round before it counts as idle. Mostly
+/// the job is small and about to end; counting as idle at once would make its thief publish
+/// pieces of it, and the two would pass ever smaller pieces back and forth.
+pub(crate) const LINGER_ROUNDS: u32 = 8;
+
 /// `std::cell::UnsafeCell` with loom's calling convention.
 #[derive(Debug)]
 #[repr(transparent)]
