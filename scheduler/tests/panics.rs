@@ -665,8 +665,10 @@ fn a_detached_closures_panic_goes_to_the_handler() {
         pool.install(|| drop(spawn(|| throw("from inside"))));
         usable(&pool);
         drop(pool);
-        let expected = ["handle dropped before", "handle dropped after", "from inside"];
-        assert_eq!(*noted.lock().unwrap(), expected);
+        // The worker may be the last to let go of the second, after the third.
+        let mut noted = noted.lock().unwrap().clone();
+        noted.sort_unstable();
+        assert_eq!(noted, ["from inside", "handle dropped after", "handle dropped before"]);
     });
 }
 
@@ -695,10 +697,8 @@ fn the_drop_of_a_detached_closures_value_panics() {
         // With the handle dropped last, the pool may be gone: the panic hook has seen it, and
         // dropping a handle never panics.
         let handle = pool.spawn(|| Bomb("in the caller"));
-        wait_until(|| handle.is_finished());
-        drop(handle);
-        usable(&pool);
         drop(pool);
+        drop(handle);
         assert_eq!(*noted.lock().unwrap(), ["value"]);
     });
 }

@@ -191,7 +191,7 @@ fn as_many_jobs_as_workers_meet_by_spawn_from_outside() {
             let barrier = Arc::new(Barrier::new(workers));
             let spawn = |_| {
                 let barrier = Arc::clone(&barrier);
-                pool.spawn(move || drop(barrier.wait()))
+                pool.spawn(move || barrier.wait().is_leader())
             };
             let handles: Vec<_> = (0..workers).map(spawn).collect();
             handles.into_iter().for_each(|handle| handle.join().unwrap());
@@ -210,7 +210,7 @@ fn as_many_jobs_as_workers_meet_by_spawn_from_inside() {
             let handles: Vec<_> = pool.install(|| {
                 let spawn_one = |_| {
                     let barrier = Arc::clone(&barrier);
-                    spawn(move || drop(barrier.wait()))
+                    spawn(move || barrier.wait().is_leader())
                 };
                 let handles = (1..workers).map(spawn_one).collect();
                 barrier.wait();

@@ -18,14 +18,24 @@ pub struct BuildError(Kind);
 #[derive(Debug)]
 pub(crate) enum Kind {
     TooManyThreads(usize),
-    Variable { name: &'static str, value: String },
+    Variable {
+        name: &'static str,
+        value: String,
+    },
     NoCores,
-    CoreNotListed { core: usize, listed: Vec<usize> },
+    CoreNotListed {
+        core: usize,
+        listed: Vec<usize>,
+    },
     CoreTooLarge(usize),
     #[cfg_attr(feature = "affinity", allow(dead_code))]
     NoAffinity,
     ThreadName(usize),
-    Spawn { index: usize, threads: usize, error: io::Error },
+    Spawn {
+        index: usize,
+        threads: usize,
+        error: io::Error,
+    },
     GlobalExists,
 }
 

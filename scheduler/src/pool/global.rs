@@ -46,7 +46,9 @@ pub fn try_global() -> Result<&'static ThreadPool, BuildError> {
 }
 
 /// Builds the global pool, unless there is one.
-pub(super) fn set(build: impl FnOnce() -> Result<ThreadPool, BuildError>) -> Result<(), BuildError> {
+pub(super) fn set(
+    build: impl FnOnce() -> Result<ThreadPool, BuildError>,
+) -> Result<(), BuildError> {
     // A panic while building leaves nothing behind.
     let _building = BUILDING.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if GLOBAL.get().is_some() {

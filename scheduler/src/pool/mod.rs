@@ -51,7 +51,10 @@ pub struct ThreadPool {
 }
 
 impl ThreadPool {
-    pub(crate) fn from_parts(registry: Arc<Registry>, threads: Vec<thread::JoinHandle<()>>) -> Self {
+    pub(crate) fn from_parts(
+        registry: Arc<Registry>,
+        threads: Vec<thread::JoinHandle<()>>,
+    ) -> Self {
         Self { registry, threads: Mutex::new(threads) }
     }
 

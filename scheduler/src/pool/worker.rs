@@ -16,7 +16,10 @@ use crate::rng::XorShift32;
 use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, thread_local_const};
+use crate::sync::{
+    Arc, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop,
+    thread_local_const,
+};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 

@@ -129,7 +129,9 @@ impl Head {
         let index = bottom - 1;
         match self.pop(index) {
             // SAFETY: the pop gave the job at `index` to this call alone.
-            Pop::Mine => Some(unsafe { JobRef::from_raw(self.slot(index).load(Ordering::Relaxed)) }),
+            Pop::Mine => {
+                Some(unsafe { JobRef::from_raw(self.slot(index).load(Ordering::Relaxed)) })
+            }
             Pop::Gone => None,
         }
     }
