@@ -128,8 +128,8 @@ impl Head {
         }
         let index = bottom - 1;
         match self.pop(index) {
-            // SAFETY: the pop gave the job at `index` to this call alone.
             Pop::Mine => {
+                // SAFETY: the pop gave the job at `index` to this call alone.
                 Some(unsafe { JobRef::from_raw(self.slot(index).load(Ordering::Relaxed)) })
             }
             Pop::Gone => None,
