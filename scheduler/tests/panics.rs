@@ -100,7 +100,7 @@ fn both_panic_on_one_worker() {
             )
         });
         assert_eq!(seen, "left");
-        let seen = thrown(|| pool.join(|| yield_now(), || throw("right")));
+        let seen = thrown(|| pool.join(yield_now, || throw("right")));
         assert_eq!(seen, "right");
         usable(&pool);
     });

@@ -9,10 +9,6 @@ use super::worker::Worker;
 use crate::job::{Header, JobRef};
 use std::ptr::NonNull;
 
-/// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
-/// and others can then take from it only one by one, by force.
-pub(crate) const SIZE: usize = 64;
-
 #[repr(C)]
 struct Bundle {
     header: Header,

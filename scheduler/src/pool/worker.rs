@@ -17,17 +17,11 @@ use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
-    Arc, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop,
-    thread_local_const,
+    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND,
+    spin_loop, thread_local_const,
 };
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
-
-/// On every so-manieth pick a worker looks first at the global queue, and else takes the oldest
-/// job of its own deque instead of the newest, so that neither is starved by a pool that keeps
-/// itself busy. Go and tokio started
-/// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
-const INJECTOR_INTERVAL: u32 = 61;
 
 thread_local_const! {
     static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())
@@ -188,9 +182,8 @@ impl Worker {
         // In a recursion the oldest job is the largest, and one will do. Behind a wide scope
         // lie many small ones.
         let len = self.head().len();
-        let published = if len > bundle::SIZE as u64 {
-            self.publish_bundle(bundle::SIZE as u64);
-            true
+        let published = if len > BUNDLE_SIZE as u64 {
+            self.publish_bundle(BUNDLE_SIZE as u64)
         } else {
             self.publish_one()
         };
@@ -207,11 +200,15 @@ impl Worker {
         true
     }
 
-    /// Moves the `n` oldest to the tail, as one.
-    fn publish_bundle(&self, n: u64) {
+    /// Moves the `n` oldest to the tail, as one. False if thieves have taken all of them.
+    fn publish_bundle(&self, n: u64) -> bool {
         let jobs: Vec<JobRef> = self.head().take_oldest_n(n).collect();
+        if jobs.is_empty() {
+            return false;
+        }
         self.counters().publishes.add(jobs.len() as u64);
         self.tail.push(bundle::pack(jobs));
+        true
     }
 
     /// Makes room: the older half goes to the tail, in bundles, the oldest first.
@@ -220,7 +217,7 @@ impl Worker {
         self.counters().spilled.add(half.len() as u64);
         let mut jobs = half.into_iter();
         loop {
-            let bundle: Vec<JobRef> = jobs.by_ref().take(bundle::SIZE).collect();
+            let bundle: Vec<JobRef> = jobs.by_ref().take(BUNDLE_SIZE).collect();
             if bundle.is_empty() {
                 break;
             }
@@ -302,7 +299,7 @@ impl Worker {
         }
         let picks = self.picks.get().wrapping_add(1);
         self.picks.set(picks);
-        if !picks.is_multiple_of(INJECTOR_INTERVAL) {
+        if !picks.is_multiple_of(FAIR_INTERVAL) {
             return None;
         }
         self.take_inbox().or_else(|| self.take_injected()).or_else(|| self.take_own_oldest())

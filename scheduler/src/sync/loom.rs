@@ -89,6 +89,8 @@ pub(crate) fn spin_loop() {
 pub(crate) const HEAD_CAPACITY: usize = 4;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
+pub(crate) const FAIR_INTERVAL: u32 = 2;
+pub(crate) const BUNDLE_SIZE: usize = 2;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
 

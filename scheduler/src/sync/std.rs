@@ -30,6 +30,16 @@ pub(crate) const SPINS_PER_ROUND: u32 = 16;
 /// pieces of it, and the two would pass ever smaller pieces back and forth.
 pub(crate) const LINGER_ROUNDS: u32 = 8;
 
+/// On every so-manieth pick a worker looks first at the global queue, and else takes the oldest
+/// job of its own deque instead of the newest, so that neither is starved by a pool that keeps
+/// itself busy. Go and tokio started
+/// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
+pub(crate) const FAIR_INTERVAL: u32 = 61;
+
+/// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
+/// and others can then take from it only one by one, by force.
+pub(crate) const BUNDLE_SIZE: usize = 64;
+
 /// `std::cell::UnsafeCell` with loom's calling convention.
 #[derive(Debug)]
 #[repr(transparent)]
