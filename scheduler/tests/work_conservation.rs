@@ -194,7 +194,8 @@ fn as_many_jobs_as_workers_meet_by_spawn_from_outside() {
                 pool.spawn(move || barrier.wait().is_leader())
             };
             let handles: Vec<_> = (0..workers).map(spawn).collect();
-            handles.into_iter().for_each(|handle| handle.join().unwrap());
+            let leaders = handles.into_iter().map(|handle| handle.join().unwrap());
+            assert_eq!(leaders.filter(|&leader| leader).count(), 1);
         }
         usable(&pool);
     });
@@ -207,16 +208,16 @@ fn as_many_jobs_as_workers_meet_by_spawn_from_inside() {
         let pool = pool(workers);
         for _ in 0..300 {
             let barrier = Arc::new(Barrier::new(workers));
-            let handles: Vec<_> = pool.install(|| {
+            let (leads, handles): (_, Vec<_>) = pool.install(|| {
                 let spawn_one = |_| {
                     let barrier = Arc::clone(&barrier);
                     spawn(move || barrier.wait().is_leader())
                 };
                 let handles = (1..workers).map(spawn_one).collect();
-                barrier.wait();
-                handles
+                (barrier.wait().is_leader(), handles)
             });
-            handles.into_iter().for_each(|handle| handle.join().unwrap());
+            let leaders = handles.into_iter().map(|handle| handle.join().unwrap());
+            assert_eq!(leaders.filter(|&leader| leader).count() + usize::from(leads), 1);
         }
         usable(&pool);
     });
