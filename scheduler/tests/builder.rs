@@ -1,4 +1,5 @@
 //! What can be asked of a pool, and what is said when that cannot be had.
+#![cfg_attr(not(feature = "affinity"), allow(dead_code, unused_imports))]
 
 mod support;
 
@@ -324,6 +325,7 @@ fn cores_that_are_not_there() {
 }
 
 #[test]
+#[cfg(feature = "affinity")]
 fn workers_are_pinned_to_the_cores_of_the_list() {
     watchdog("workers_are_pinned_to_the_cores_of_the_list", || {
         let Some(cores) = cores() else { panic!("1,024 cores, or no feature `affinity`") };
@@ -363,6 +365,7 @@ fn without_pinning_nobody_is_pinned() {
 }
 
 #[test]
+#[cfg(feature = "affinity")]
 fn automatic_pinning_is_for_a_worker_on_each_core() {
     watchdog("automatic_pinning_is_for_a_worker_on_each_core", || {
         let Some(mut cores) = cores() else { panic!("1,024 cores, or no feature `affinity`") };
