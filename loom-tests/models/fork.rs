@@ -163,14 +163,40 @@ pub(super) fn scope_panics_against_a_thief() {
     with_a_thief(|_| {
         let result = unwind::catch(|| {
             scope(|s| {
-                s.spawn(|| resume_unwind(Box::new("meant")));
+                s.spawn(|| resume_unwind(Box::new(Thrown(UnsafeCell::new("meant")))));
                 s.spawn(|| ledger::run(0));
             })
         });
         let payload = result.expect_err("the part's panic");
-        assert_eq!(payload.downcast_ref(), Some(&"meant"));
+        let thrown: &Thrown = payload.downcast_ref().expect("what it threw");
+        // SAFETY: loom fails the model if this access is not exclusive.
+        assert_eq!(thrown.0.with_mut(|text| unsafe { *text }), "meant");
         ledger::all_ran(1);
     });
+}
+
+/// A payload whose reader must come after the thrower.
+struct Thrown(UnsafeCell<&'static str>);
+
+// SAFETY: all threads of a model are one OS thread.
+unsafe impl Send for Thrown {}
+
+/// The body panics while the thief runs a part of it: the panic waits.
+pub(super) fn scope_body_panics_against_a_thief() {
+    with_a_thief(|_| {
+        let here = UnsafeCell::new(0);
+        let write = Written(NonNull::from(&here));
+        let result = unwind::catch(|| {
+            scope(|s| -> () {
+                s.spawn(move || write.by(0));
+                resume_unwind(Box::new("meant"));
+            })
+        });
+        assert!(result.is_err());
+        // SAFETY: the scope's parts have ended.
+        assert_eq!(here.with_mut(|value| unsafe { *value }), 0);
+    });
+    ledger::all_ran(1);
 }
 
 /// As many jobs as the head has room for: the older half spills, as a bundle. The owner then

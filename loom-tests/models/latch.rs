@@ -3,8 +3,9 @@
 use super::rig::{join, spawn};
 use crate::latch::{Latch, Watch};
 use crate::park::Parker;
-use crate::sync::{Arc, UnsafeCell, spin_loop};
+use crate::sync::{Arc, Instant, UnsafeCell, spin_loop};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 /// What a latch announces, and the latch, in one block of memory.
 struct Announced {
@@ -73,6 +74,19 @@ pub(super) fn latch_set_against_unwatch() {
         while !announced.latch.is_set() {
             parker.park();
         }
+    }
+    assert_eq!(announced.value(), 7);
+    drop(announced);
+    join(setter);
+}
+
+/// The owner gives up at a deadline, which has passed, and then waits on: what it left in the word
+/// the first time is taken back once, by it or by the setter.
+pub(super) fn latch_set_against_a_deadline() {
+    let announced = Announced::new();
+    let setter = setter(&announced);
+    if !announced.latch.wait_until(Instant::now()) {
+        assert!(announced.latch.wait_until(Instant::now() + Duration::from_secs(1)));
     }
     assert_eq!(announced.value(), 7);
     drop(announced);

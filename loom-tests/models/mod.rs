@@ -14,7 +14,9 @@ mod ledger;
 mod park;
 mod pool;
 mod rig;
+mod root;
 mod runner;
+mod slab;
 mod sleep;
 
 use crate::sync::fault;
@@ -62,6 +64,7 @@ models! {
         latch_set_against_its_owner_leaving: None,
         latch_set_against_watch: None,
         latch_set_against_unwatch: None,
+        latch_set_against_a_deadline: None,
         two_latches_one_parker: Some(3),
     }
     cell {
@@ -73,7 +76,8 @@ models! {
     sleep {
         sleep_one_worker_outside: Some(3),
         sleep_one_worker_two_jobs: Some(3),
-        sleep_two_workers: Some(2),
+        sleep_two_workers: Some(3),
+        sleep_two_starting_workers: Some(2),
         sleep_inbox: Some(3),
         sleep_from_inside: Some(3),
         last_searcher_leaves: Some(2),
@@ -81,6 +85,18 @@ models! {
         stuck_leaf_behind_a_published_one: Some(2),
         stuck_leaf_without_a_barrier: Some(3),
         latch_and_claim_at_once: Some(3),
+        worker_exits_while_it_is_listed: Some(3),
+        claim_against_a_worker_that_did_not_search: None,
+        leaver_wakes_a_sleeper_that_it_counts: None,
+        canceller_wakes_a_sleeper_that_it_counts: None,
+    }
+    root {
+        last_root_against_close: None,
+        sites_against_a_root_that_ended: None,
+    }
+    slab {
+        slab_retired_against_its_last_block: None,
+        slab_block_recycled_elsewhere: None,
     }
     fork {
         stack_job_against_its_frame_leaving: None,
@@ -94,20 +110,26 @@ models! {
         scope_against_a_thief: Some(2),
         scope_part_spawns_against_a_thief: Some(2),
         scope_panics_against_a_thief: Some(2),
+        scope_body_panics_against_a_thief: Some(3),
         full_head_spills_before_a_stuck_leaf: Some(2),
         full_head_spills_against_a_thief: Some(3),
         broadcast_against_sleep: Some(3),
     }
     pool {
         pool_life_one_worker: Some(3),
-        pool_life_idle_two_workers: Some(2),
+        pool_life_idle_two_workers: Some(3),
         pool_job_and_child_one_worker: Some(3),
         pool_job_and_child_two_workers: Some(2),
         pool_install_and_join_two_workers: Some(2),
         submit_racing_drain_one_worker: Some(3),
         submit_racing_drain_two_workers: Some(2),
-        submit_racing_cancel_one_worker: Some(2),
-        submit_racing_abort_one_worker: Some(2),
+        submit_racing_cancel_one_worker: Some(3),
+        submit_racing_abort_one_worker: Some(3),
+        submit_racing_a_passed_deadline: Some(3),
+        submit_racing_a_late_deadline: Some(3),
+        spawn_inside_racing_drain: Some(3),
+        abort_racing_cancel: Some(3),
+        in_place_scope_racing_drain: Some(3),
         double_shutdown: Some(3),
         shutdown_from_a_worker: Some(3),
         shutdown_of_an_idle_pool: Some(3),

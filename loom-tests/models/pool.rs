@@ -5,11 +5,16 @@
 
 use super::ledger::{self, Drops};
 use super::rig::{join, spawn};
+use super::runner::expects;
 use crate::latch::Latch;
-use crate::sync::Arc;
+use crate::sync::{Arc, UnsafeCell};
+use crate::unwind;
 use crate::{JoinHandle, Pinning, Shutdown, ThreadPool, task};
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn pool(workers: usize) -> ThreadPool {
     let builder = ThreadPool::builder().num_threads(workers).pinning(Pinning::Off);
@@ -20,7 +25,7 @@ fn pool(workers: usize) -> ThreadPool {
 fn sleeping_pool(workers: usize) -> ThreadPool {
     loom::stop_exploring();
     let pool = pool(workers);
-    while pool.registry().sleep().word().read().sleeping() != workers as u64 {
+    while pool.registry().sleep().word().peek().sleeping() != workers as u64 {
         loom::thread::yield_now();
     }
     loom::explore();
@@ -102,7 +107,8 @@ fn submit_racing(workers: usize, mode: Shutdown) {
     assert!(report.stragglers.is_empty());
     assert_eq!(report.cancelled, usize::from(cancelled.get()));
     assert!(report.ran <= ledger::runs(0) as usize);
-    assert!(mode != Shutdown::Drain || !cancelled.get());
+    let drains = matches!(mode, Shutdown::Drain | Shutdown::DrainFor(SECOND));
+    assert!(!drains || !cancelled.get());
 }
 
 pub(super) fn submit_racing_drain_one_worker() {
@@ -119,6 +125,75 @@ pub(super) fn submit_racing_cancel_one_worker() {
 
 pub(super) fn submit_racing_abort_one_worker() {
     submit_racing(1, Shutdown::Abort);
+}
+
+/// The deadline has passed when it is looked at: what is queued is cancelled.
+pub(super) fn submit_racing_a_passed_deadline() {
+    submit_racing(1, Shutdown::DrainFor(Duration::ZERO));
+}
+
+/// The deadline does not come (the models' clock stands still): as `Drain`.
+pub(super) fn submit_racing_a_late_deadline() {
+    submit_racing(1, Shutdown::DrainFor(SECOND));
+}
+
+/// A job spawns another while the pool is being shut down: that one too is refused or runs.
+pub(super) fn spawn_inside_racing_drain() {
+    let pool = sleeping_pool(1);
+    let job = pool.spawn(|| {
+        ledger::run(0);
+        task::spawn(|| ledger::run(1))
+    });
+    assert!(pool.shutdown(Shutdown::Drain).stragglers.is_empty());
+    let child = job.join().expect("it was accepted");
+    assert_eq!(child.join().is_ok(), ledger::runs(1) == 1);
+}
+
+/// A handle is aborted while a shutdown cancels what is queued: the closure is dropped once.
+pub(super) fn abort_racing_cancel() {
+    let pool = sleeping_pool(1);
+    let captured = Drops(0);
+    let handle = pool.spawn(move || {
+        ledger::run(0);
+        drop(captured);
+    });
+    let aborter = spawn(move || {
+        handle.abort();
+        assert_eq!(handle.join().is_ok(), ledger::runs(0) == 1);
+    });
+    let report = pool.shutdown(Shutdown::CancelQueued);
+    join(aborter);
+    assert!(report.stragglers.is_empty());
+    assert!(report.ran + report.cancelled <= 1);
+    assert_eq!(ledger::drops(0), 1);
+}
+
+/// The body of a scope on a thread that is no worker, against the end of the pool: it is a root,
+/// and the pool waits for it, or it is refused. What it wrote is visible after the shutdown.
+pub(super) fn in_place_scope_racing_drain() {
+    expects("the thread pool has been shut down");
+    let pool = Arc::new(sleeping_pool(1));
+    let inside = Arc::clone(&pool);
+    let written = Rc::new(UnsafeCell::new(0));
+    let write = Rc::clone(&written);
+    let user = spawn(move || {
+        // SAFETY: loom fails the model if this access is not exclusive.
+        let write = || write.with_mut(|value| unsafe { *value = 1 });
+        let scope = || {
+            inside.in_place_scope(|s| {
+                assert!(s.spawn(|| ledger::run(0)).join().is_ok());
+                write();
+                ledger::run(1);
+            });
+        };
+        assert_eq!(unwind::catch(scope).is_ok(), ledger::runs(1) == 1);
+    });
+    assert!(pool.shutdown(Shutdown::Drain).stragglers.is_empty());
+    if ledger::runs(1) == 1 {
+        // SAFETY: as above.
+        assert_eq!(written.with_mut(|value| unsafe { *value }), 1);
+    }
+    join(user);
 }
 
 /// Two threads shut the pool down; both return when it has ended.

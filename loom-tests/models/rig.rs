@@ -116,7 +116,7 @@ impl Rig {
     pub(super) fn asleep_before<R>(&mut self, sleepers: u64, f: impl FnOnce(&mut Self) -> R) -> R {
         loom::stop_exploring();
         let value = f(self);
-        while self.registry.sleep().word().read().sleeping() != sleepers {
+        while self.registry.sleep().word().peek().sleeping() != sleepers {
             loom::thread::yield_now();
         }
         loom::explore();
@@ -132,7 +132,7 @@ impl Rig {
             unsafe { Latch::set(&raw const slot.terminate) };
         }
         self.threads.into_iter().for_each(join);
-        let idle = self.registry.sleep().word().read();
+        let idle = self.registry.sleep().word().peek();
         assert_eq!((idle.sleeping(), idle.searching()), (0, 0), "a worker left counted as idle");
     }
 }

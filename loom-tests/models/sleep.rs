@@ -8,7 +8,8 @@ use super::ledger;
 use super::rig::{Job, Rig, join, spawn};
 use crate::latch::Latch;
 use crate::pool::worker::Role;
-use crate::sync::asymmetric::set_absent;
+use crate::sleep::{Sleep, Woken};
+use crate::sync::asymmetric::{heavy, set_absent};
 use std::rc::Rc;
 
 /// A thread that is no worker submits one job to one worker.
@@ -33,7 +34,19 @@ pub(super) fn sleep_one_worker_two_jobs() {
     ledger::all_ran(2);
 }
 
+/// Both workers sleep when the job comes.
 pub(super) fn sleep_two_workers() {
+    let mut rig = Rig::new(2);
+    let job = Job::new(0);
+    rig.asleep_before(2, |rig| [0, 1].map(|index| rig.start(index)));
+    rig.registry().inject(job.right());
+    job.wait();
+    rig.stop();
+    ledger::all_ran(1);
+}
+
+/// The job comes while both workers start, search, and go to sleep.
+pub(super) fn sleep_two_starting_workers() {
     let mut rig = Rig::new(2);
     let job = Job::new(0);
     rig.start(0);
@@ -120,6 +133,22 @@ pub(super) fn stuck_leaf_without_a_barrier() {
     stuck_leaf();
 }
 
+/// A worker ends while it is listed as sleeping, just when it is the one to be woken for a job:
+/// the other worker gets the job, and nobody stays counted.
+pub(super) fn worker_exits_while_it_is_listed() {
+    let mut rig = Rig::new(2);
+    rig.asleep_before(2, |rig| [0, 1].map(|index| rig.start(index)));
+    let job = Job::new(0);
+    let (registry, posted) = (rig.share_registry(), job.share());
+    let poster = spawn(move || registry.inject(posted.right()));
+    // SAFETY: the registry is alive.
+    unsafe { Latch::set(&raw const rig.registry().slot(0).terminate) };
+    join(poster);
+    job.wait();
+    rig.stop();
+    ledger::all_ran(1);
+}
+
 /// A worker sleeps on a latch. The latch is set, and it is claimed for a job, at once; it then
 /// blocks until the other worker has run that job.
 pub(super) fn latch_and_claim_at_once() {
@@ -146,4 +175,61 @@ pub(super) fn latch_and_claim_at_once() {
     over.wait();
     rig.stop();
     ledger::all_ran(1);
+}
+
+/// Worker 1 of two goes to sleep on a latch while `f` runs. (No rig: what its workers do beforehand
+/// would order more. Nor a loop that yields: after a yield loom shows no old values.)
+fn against_a_sleeper(f: impl FnOnce(&Sleep, *const Latch)) {
+    let shared = Rc::new((Sleep::new(2), Latch::new()));
+    let sleeper = Rc::clone(&shared);
+    let sleeper = spawn(move || {
+        let (sleep, latch) = &*sleeper;
+        sleep.enlist(1);
+        let prepared = sleep.prepare(1, false);
+        heavy();
+        if prepared.sleep(latch) == Woken::ToSearch {
+            sleep.leave_search();
+        }
+    });
+    f(&shared.0, &raw const shared.1);
+    join(sleeper);
+    let idle = shared.0.word().peek();
+    assert_eq!((idle.sleeping(), idle.searching()), (0, 0));
+}
+
+/// Who claims a worker can unpark it, although the worker has not changed the word before.
+pub(super) fn claim_against_a_worker_that_did_not_search() {
+    against_a_sleeper(|sleep, latch| {
+        sleep.announce_to(1);
+        // SAFETY: the caller keeps it alive.
+        unsafe { Latch::set(latch) };
+    });
+}
+
+/// The last searcher leaves after it has counted a sleeper: it finds that one and wakes it.
+pub(super) fn leaver_wakes_a_sleeper_that_it_counts() {
+    against_a_sleeper(|sleep, latch| {
+        assert!(sleep.try_search());
+        let counted = sleep.word().peek().sleeping() != 0;
+        sleep.leave_search();
+        if !counted {
+            // SAFETY: the caller keeps it alive.
+            unsafe { Latch::set(latch) };
+        }
+    });
+}
+
+/// A worker breaks off its sleep after it has counted another one asleep and nobody searching: it
+/// wakes that one.
+pub(super) fn canceller_wakes_a_sleeper_that_it_counts() {
+    against_a_sleeper(|sleep, latch| {
+        sleep.enlist(0);
+        let prepared = sleep.prepare(0, false);
+        let counted = sleep.word().peek().sleeping() == 2;
+        prepared.cancel();
+        if !counted {
+            // SAFETY: the caller keeps it alive.
+            unsafe { Latch::set(latch) };
+        }
+    });
 }

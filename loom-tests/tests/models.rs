@@ -4,7 +4,7 @@
 //! `MODEL_SECONDS=3600` is the limit for one model (300 otherwise). A search that its limit cuts
 //! short fails.
 
-use scheduler_loom::models::{MODELS, Verdict, explore, model};
+use scheduler_loom::models::{MODELS, Model, Report, Verdict, explore, model};
 use std::collections::BTreeSet;
 use std::env;
 use std::time::Duration;
@@ -17,20 +17,31 @@ fn number(variable: &str) -> Option<u64> {
 fn search(name: &str) {
     let model = model(name).unwrap_or_else(|| panic!("no model is called {name}"));
     let bound = number("MODEL_BOUND").map_or(model.bound, |bound| Some(bound as usize));
-    let limit = Duration::from_secs(number("MODEL_SECONDS").unwrap_or(300));
-    let report = explore(model, bound, limit);
+    search_to(model, bound, 300).unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// Searches up to `bound`, for so many seconds unless `MODEL_SECONDS` says otherwise.
+fn search_to(model: &Model, bound: Option<usize>, seconds: u64) -> Result<(), String> {
+    let limit = Duration::from_secs(number("MODEL_SECONDS").unwrap_or(seconds));
+    let Report { verdict, executions, time } = explore(model, bound, limit);
     let preemptions = bound.map_or_else(|| "any".to_owned(), |bound| bound.to_string());
-    println!(
-        "{name}: {preemptions} preemptions, {} executions, {:.2?}",
-        report.executions, report.time
-    );
-    match report.verdict {
-        Verdict::Complete => {}
-        Verdict::Cut => {
-            panic!("{name} was cut at {} executions: nothing is shown", report.executions)
-        }
-        Verdict::Failed(why) => panic!("{name} failed in execution {}: {why}", report.executions),
+    let name = model.name;
+    println!("{name}: {preemptions} preemptions, {executions} executions, {time:.2?}");
+    match verdict {
+        Verdict::Complete => Ok(()),
+        Verdict::Cut => Err(format!("{name} was cut at {executions} executions: nothing is shown")),
+        Verdict::Failed(why) => Err(format!("{name} failed in execution {executions}: {why}")),
     }
+}
+
+/// What is too long for every day: the models whose own bound is 2, with 3. The last result is in
+/// `docs/testing.md`.
+#[test]
+#[ignore = "hours: cargo test -p loom-tests --test models -- --ignored --exact one_preemption_more --nocapture"]
+fn one_preemption_more() {
+    let below = MODELS.iter().filter(|model| model.bound == Some(2));
+    let failed: Vec<_> = below.filter_map(|model| search_to(model, Some(3), 7200).err()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 macro_rules! models {
@@ -66,6 +77,7 @@ models! {
     latch_set_against_its_owner_leaving,
     latch_set_against_watch,
     latch_set_against_unwatch,
+    latch_set_against_a_deadline,
     two_latches_one_parker,
 
     cell_join_against_completion,
@@ -76,6 +88,7 @@ models! {
     sleep_one_worker_outside,
     sleep_one_worker_two_jobs,
     sleep_two_workers,
+    sleep_two_starting_workers,
     sleep_inbox,
     sleep_from_inside,
     last_searcher_leaves,
@@ -83,6 +96,16 @@ models! {
     stuck_leaf_behind_a_published_one,
     stuck_leaf_without_a_barrier,
     latch_and_claim_at_once,
+    worker_exits_while_it_is_listed,
+    claim_against_a_worker_that_did_not_search,
+    leaver_wakes_a_sleeper_that_it_counts,
+    canceller_wakes_a_sleeper_that_it_counts,
+
+    last_root_against_close,
+    sites_against_a_root_that_ended,
+
+    slab_retired_against_its_last_block,
+    slab_block_recycled_elsewhere,
 
     stack_job_against_its_frame_leaving,
     join_against_a_thief,
@@ -95,6 +118,7 @@ models! {
     scope_against_a_thief,
     scope_part_spawns_against_a_thief,
     scope_panics_against_a_thief,
+    scope_body_panics_against_a_thief,
     full_head_spills_before_a_stuck_leaf,
     full_head_spills_against_a_thief,
     broadcast_against_sleep,
@@ -108,6 +132,11 @@ models! {
     submit_racing_drain_two_workers,
     submit_racing_cancel_one_worker,
     submit_racing_abort_one_worker,
+    submit_racing_a_passed_deadline,
+    submit_racing_a_late_deadline,
+    spawn_inside_racing_drain,
+    abort_racing_cancel,
+    in_place_scope_racing_drain,
     double_shutdown,
     shutdown_from_a_worker,
     shutdown_of_an_idle_pool,

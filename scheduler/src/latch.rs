@@ -21,9 +21,8 @@
 
 use crate::park::Parker;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, Ordering};
+use crate::sync::{Arc, AtomicPtr, Instant, Ordering};
 use std::ptr;
-use std::time::Instant;
 
 const UNSET: *mut Parker = ptr::null_mut();
 /// No parker lives at an odd address.
@@ -55,7 +54,7 @@ impl Latch {
     #[inline(always)]
     pub(crate) fn is_set(&self) -> bool {
         // Ordering: Acquire, with the Release half of the swap in `set`.
-        self.word.load(Ordering::Acquire) == SET
+        self.word.load(fault::unless(Fault::LatchIsSetRelaxed, Ordering::Acquire)) == SET
     }
 
     /// The waiter is about to park: whoever sets the latch has to wake it.
@@ -63,7 +62,9 @@ impl Latch {
         let watcher = Arc::into_raw(Arc::clone(waiter)).cast_mut();
         // Ordering: Release, with the Acquire half of the swap in `set`, which uses the
         // parker; Acquire on failure, as in `is_set`.
-        match self.word.compare_exchange(UNSET, watcher, Ordering::Release, Ordering::Acquire) {
+        let stored = fault::unless(Fault::LatchWatchRelaxed, Ordering::Release);
+        let found = fault::unless(Fault::LatchWatchReadsRelaxed, Ordering::Acquire);
+        match self.word.compare_exchange(UNSET, watcher, stored, found) {
             Ok(_) => Watch::Watching,
             Err(_) if fault::is(Fault::LatchWatchIgnoresSet) => {
                 // SAFETY: the reference made above was not stored.
@@ -103,8 +104,8 @@ impl Latch {
     /// 1. `this` points to a latch that is alive when the call begins. It may be freed as
     ///    soon as another thread can see it set.
     pub(crate) unsafe fn set(this: *const Self) {
-        let order =
-            if fault::is(Fault::LatchSetRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = fault::unless(Fault::LatchSetRelaxed, Ordering::AcqRel);
+        let order = if fault::is(Fault::LatchSetNoAcquire) { Ordering::Release } else { order };
         // SAFETY: (1); the reference is used for one swap and dropped before anybody can free.
         let word = unsafe { &raw const (*this).word };
         // Ordering: Release, with `is_set`: the result is visible to the waiter. Acquire, with

@@ -13,8 +13,7 @@
 //! looks at what it waits for, again, in a loop.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, Ordering, thread, thread_local_lazy};
-use std::time::Instant;
+use crate::sync::{Arc, AtomicBool, Instant, Ordering, thread, thread_local_lazy};
 
 /// Blocks its thread until someone unparks it.
 #[derive(Debug)]
@@ -46,7 +45,8 @@ impl Parker {
         }
         // Ordering: Acquire, with the Release of every `unpark` whose token this takes:
         // what the unparkers did before is visible after.
-        while !self.token.swap(false, Ordering::Acquire) {
+        let order = fault::unless(Fault::ParkRelaxed, Ordering::Acquire);
+        while !self.token.swap(false, order) {
             thread::park();
         }
     }
@@ -74,8 +74,7 @@ impl Parker {
         // Ordering: Release, with the Acquire in `park`. A read-modify-write even where the
         // token is there already: two unparkers leave one token, and the swap keeps the first
         // one's writes in the release sequence that the parker reads.
-        let order =
-            if fault::is(Fault::UnparkRelaxed) { Ordering::Relaxed } else { Ordering::Release };
+        let order = fault::unless(Fault::UnparkRelaxed, Ordering::Release);
         if !self.token.swap(true, order) {
             self.thread.unpark();
         }

@@ -5,6 +5,7 @@ use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::worker::{Waited, Worker};
 use crate::queue::head::Pop;
+use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
 
 /// Runs two closures, in parallel if another worker has the time, and returns both values.
@@ -154,6 +155,9 @@ fn abandon<F, R>(worker: &Worker, job: &StackJob<F, R>, payload: Payload) -> !
 where
     F: FnOnce() -> R,
 {
+    if fault::is(Fault::JoinPanicLeaves) {
+        unwind::resume(payload);
+    }
     // `a`'s panic is the one that counts, whatever becomes of `b`.
     match wait(worker, job) {
         Waited::GotBack => {

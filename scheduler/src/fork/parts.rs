@@ -116,8 +116,7 @@ impl Parts {
             parts.local.set(parts.local.get() - 1);
             return;
         }
-        let order =
-            if fault::is(Fault::PartsEndRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = fault::unless(Fault::PartsEndRelaxed, Ordering::AcqRel);
         // Ordering: Release, so that the part's writes reach the owner; Acquire, so that the
         // last one hands on all the others' with the latch.
         if parts.shared.fetch_sub(1, order) == 1 {
@@ -133,7 +132,8 @@ impl Parts {
     #[inline]
     pub(super) fn none_open(&self) -> bool {
         // Ordering: Acquire, with the Release in `end`.
-        let shared = self.shared.load(Ordering::Acquire);
+        let order = fault::unless(Fault::PartsNoneOpenRelaxed, Ordering::Acquire);
+        let shared = self.shared.load(order);
         shared.wrapping_add_signed(self.local.get()) == BIAS
     }
 
@@ -148,7 +148,8 @@ impl Parts {
         };
         // Ordering: Acquire, with the Release in `end` of those that ended before; Release, as
         // every change, to stay in their sequence.
-        let before = self.shared.fetch_add(share.cast_unsigned(), Ordering::AcqRel);
+        let order = fault::unless(Fault::PartsSettleRelaxed, Ordering::AcqRel);
+        let before = self.shared.fetch_add(share.cast_unsigned(), order);
         if before.wrapping_add_signed(share) == 0 { Settled::AllEnded } else { Settled::SomeOpen }
     }
 

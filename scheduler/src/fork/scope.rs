@@ -7,6 +7,7 @@ use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::worker::{Role, Worker};
+use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, Ordering};
 use crate::unwind::{self, Payload};
 use std::fmt;
@@ -78,13 +79,9 @@ impl Owner for Part {
 impl State {
     fn record(&self, payload: Payload) {
         let mine = Box::into_raw(Box::new(payload));
-        // Ordering: Release, with the Acquire in `take_panic`.
-        let first = self.panic.compare_exchange(
-            ptr::null_mut(),
-            mine,
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
+        // Relaxed: whoever records is inside an open part or the body, whose end hands it on.
+        let (none, relaxed) = (ptr::null_mut(), Ordering::Relaxed);
+        let first = self.panic.compare_exchange(none, mine, relaxed, relaxed);
         if first.is_err() {
             // SAFETY: made above, and not stored.
             unwind::drop_quietly(unsafe { Box::from_raw(mine) });
@@ -94,8 +91,8 @@ impl State {
     /// The first panic. Called once, when all parts have ended.
     #[inline]
     fn take_panic(&self) -> Option<Payload> {
-        // Ordering: Acquire, with the Release in `record`.
-        let first = NonNull::new(self.panic.load(Ordering::Acquire))?;
+        // Relaxed: the ends of the parts have been acquired (`parts.rs`).
+        let first = NonNull::new(self.panic.load(Ordering::Relaxed))?;
         // SAFETY: stored by `record`, from a box; nobody else takes it.
         Some(*unsafe { Box::from_raw(first.as_ptr()) })
     }
@@ -239,7 +236,9 @@ where
     let scope = Scope { state, scope: PhantomData, env: PhantomData };
     let value = unwind::catch(|| f(&scope));
     let value = value.map_err(|payload| scope.state.record(payload));
-    wait_for_parts(owner, &scope.state.parts);
+    if value.is_ok() || !fault::is(Fault::ScopePanicLeaves) {
+        wait_for_parts(owner, &scope.state.parts);
+    }
     match (value, scope.state.take_panic()) {
         (Ok(value), None) => value,
         (value, Some(payload)) => {

@@ -149,8 +149,7 @@ where
         let owner = cell.owner;
         // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
         // cell is this thread's alone.
-        let order =
-            if fault::is(Fault::CellLoadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        let order = fault::unless(Fault::CellLoadRelaxed, Ordering::Acquire);
         let state = cell.core.state.load(order);
         let fate = if state & HANDLE == 0 {
             // SAFETY: no handle is left and the queue entry is this call's: the last party.
@@ -315,8 +314,7 @@ impl<T> Core<T> {
     ///
     /// 1. The caller is that party, and this is its last access.
     unsafe fn release(this: NonNull<Self>, party: u8) {
-        let order =
-            if fault::is(Fault::CellReleaseRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = fault::unless(Fault::CellReleaseRelaxed, Ordering::AcqRel);
         let other = (QUEUED | HANDLE) & !party;
         // SAFETY: (1): the party is not released yet.
         let core = unsafe { this.as_ref() };

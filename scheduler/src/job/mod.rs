@@ -6,6 +6,10 @@
 
 pub(crate) mod cell;
 pub(crate) mod error;
+/// For models of its own.
+#[cfg(scheduler_loom)]
+#[path = "slab.rs"]
+pub(crate) mod recycling;
 #[cfg(not(scheduler_loom))]
 pub(crate) mod slab;
 #[cfg(scheduler_loom)]

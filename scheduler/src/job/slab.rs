@@ -17,6 +17,7 @@
 //!
 //! Invariant: a block is in one place at a time, so its count goes down once.
 
+use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, thread_local_const};
 use std::alloc::{self, Layout};
 use std::cell::Cell;
@@ -241,8 +242,11 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
     let out = unsafe { &(*slab).out };
     // Ordering: Release, so that the use of each block comes before the free; Acquire, so that
     // the free comes after all of them.
-    if out.fetch_sub(n, Ordering::AcqRel) == n {
-        // SAFETY: allocated with this layout, and no block is out any more.
+    let order = fault::unless(Fault::SlabReleaseRelaxed, Ordering::AcqRel);
+    if out.fetch_sub(n, order) == n {
+        // SAFETY: no block is out any more, so nobody else comes here.
+        unsafe { ptr::drop_in_place(slab) };
+        // SAFETY: allocated with this layout.
         unsafe { alloc::dealloc(slab.cast(), LAYOUT) };
     }
 }

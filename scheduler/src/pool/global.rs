@@ -2,9 +2,9 @@
 
 use super::error::{BuildError, Kind};
 use super::{ThreadPool, ThreadPoolBuilder};
-use crate::sync::{OnceLock, StaticMutex};
+use crate::sync::{StaticMutex, StaticOnceLock};
 
-static GLOBAL: OnceLock<ThreadPool> = OnceLock::new();
+static GLOBAL: StaticOnceLock<ThreadPool> = StaticOnceLock::new();
 /// Held while a global pool is being built, so that there is only ever one.
 static BUILDING: StaticMutex<()> = StaticMutex::new(());
 

@@ -123,21 +123,24 @@ impl Gate {
     /// Counts a root, unless the gate is closed.
     fn enter(&self) -> Result<(), Passage> {
         if fault::is(Fault::GateChecksThenEnters) {
-            if self.0.load(Ordering::Acquire) & CLOSED != 0 {
+            if self.0.load(Ordering::Relaxed) & CLOSED != 0 {
                 return Err(Passage::Done);
             }
-            self.0.fetch_add(1, Ordering::AcqRel);
+            self.0.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        // Ordering: AcqRel on every change: what a root did is visible to whoever ends the pool.
-        if self.0.fetch_add(1, Ordering::AcqRel) & CLOSED == 0 {
+        // Relaxed: it hands nothing on; as a read-modify-write it stays in the release sequence of
+        // those that left.
+        if self.0.fetch_add(1, Ordering::Relaxed) & CLOSED == 0 {
             return Ok(());
         }
         Err(self.leave())
     }
 
     fn leave(&self) -> Passage {
-        let before = self.0.fetch_sub(1, Ordering::AcqRel);
+        // Ordering: Release, so that what a root did is visible to whoever ends the pool; Acquire,
+        // so that the last one hands on what all others did, with the latches.
+        let before = self.0.fetch_sub(1, fault::unless(Fault::GateLeaveRelaxed, Ordering::AcqRel));
         debug_assert_ne!(before & !CLOSED, 0, "left without entering");
         if before == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
             Passage::LastOut
@@ -174,7 +177,9 @@ impl Lifecycle {
 
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
-        let before = self.gate.0.fetch_or(CLOSED, Ordering::AcqRel);
+        // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends it.
+        let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
+        let before = self.gate.0.fetch_or(CLOSED, order);
         let last = before == 0 && !fault::is(Fault::GateCloseForgets);
         let passage = if last { Passage::LastOut } else { Passage::Done };
         Closing { passage, roots: before & !CLOSED }
@@ -195,7 +200,8 @@ impl Lifecycle {
     }
 
     pub(crate) fn roots(&self) -> usize {
-        self.gate.0.load(Ordering::Acquire) & !CLOSED
+        // Relaxed: for a report.
+        self.gate.0.load(Ordering::Relaxed) & !CLOSED
     }
 
     pub(crate) fn cancelled(&self) -> usize {
@@ -225,7 +231,7 @@ impl Lifecycle {
         let waiters = {
             let mut exit = self.exit.lock().unwrap();
             exit.workers -= 1;
-            if exit.workers != 0 {
+            if exit.workers != 0 || fault::is(Fault::ExitTellsNobody) {
                 return;
             }
             std::mem::take(&mut exit.waiters)
@@ -240,7 +246,7 @@ impl Lifecycle {
     pub(crate) fn on_exit(&self) -> Arc<Latch> {
         let latch = Arc::new(Latch::new());
         let mut exit = self.exit.lock().unwrap();
-        if exit.workers == 0 {
+        if exit.workers == 0 && !fault::is(Fault::ExitForgets) {
             // SAFETY: `latch` is alive.
             unsafe { Latch::set(&raw const *latch) };
         } else {

@@ -53,17 +53,19 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn begin(&self, site: &'static Location<'static>) {
+    pub(crate) fn begin(&self, site: &'static Location<'static>) {
         let depth = self.depth.load(Ordering::Relaxed);
         if let Some(slot) = self.sites.get(depth) {
             slot.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
         }
-        // Ordering: Release, with the Acquire in `sites`: the site is there.
-        self.depth.store(depth + 1, Ordering::Release);
+        // Ordering: Release, with the Acquire in `sites`: the site read is not that of an earlier
+        // root.
+        self.depth.store(depth + 1, fault::unless(Fault::SitesRelaxed, Ordering::Release));
     }
 
-    fn end(&self) {
-        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Release);
+    pub(crate) fn end(&self) {
+        // Relaxed: a reader may see this late, and names a root that has just ended.
+        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
 
     /// Whether the worker is inside a root. Its own question.
@@ -174,6 +176,10 @@ impl Registry {
         if let Err(passage) = self.lifecycle.enter() {
             self.pass(passage);
             return Err(Refused::Closed(()));
+        }
+        if fault::is(Fault::HeldRootUncounted) {
+            self.leave(Fate::Ran);
+            return Ok(held::with(self, f));
         }
         let _root = Root(self);
         Ok(held::with(self, f))

@@ -187,7 +187,7 @@ impl Worker {
         } else {
             self.publish_one()
         };
-        if published {
+        if published && !fault::is(Fault::PublishTellsNobody) {
             self.registry.sleep().announce();
         }
     }
@@ -223,7 +223,9 @@ impl Worker {
             }
             self.tail.push(bundle::pack(bundle));
         }
-        self.registry.sleep().announce();
+        if !fault::is(Fault::SpillTellsNobody) {
+            self.registry.sleep().announce();
+        }
     }
 
     /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
@@ -429,7 +431,9 @@ impl Worker {
             {
                 return Some(job);
             }
-            let mut again = match self.steal_tails() {
+            let skips_tails = fault::is(Fault::LookSkipsTails);
+            let tails = if skips_tails { Err(Again(false)) } else { self.steal_tails() };
+            let mut again = match tails {
                 Ok(job) => return Some(job),
                 Err(again) => again,
             };

@@ -84,7 +84,7 @@ impl Head {
         self.slot(index).store(job.into_raw(), Ordering::Relaxed);
         // Ordering: Release, with the Acquire of `bottom` in `force`: the thief then has the
         // slot, and the job behind it.
-        self.bottom.store(index + 1, Ordering::Release);
+        self.bottom.store(index + 1, fault::unless(Fault::HeadPushRelaxed, Ordering::Release));
         index
     }
 
@@ -94,9 +94,7 @@ impl Head {
         // Ordering: Release, as in `push`: a thief that reads this value and not the one that was
         // pushed needs the slots of the older jobs all the same. The `light` orders it before
         // the read of `top`.
-        let order =
-            if fault::is(Fault::HeadPopRelaxed) { Ordering::Relaxed } else { Ordering::Release };
-        self.bottom.store(index, order);
+        self.bottom.store(index, fault::unless(Fault::HeadPopRelaxed, Ordering::Release));
         if !fault::is(Fault::HeadPopNoLight) {
             // Pairs with the `heavy` of a forced steal, see the module's invariant.
             light_owner();
@@ -169,7 +167,10 @@ impl Head {
 
     /// Owner. How many jobs there are, at most: thieves may just be taking some.
     pub(crate) fn len(&self) -> u64 {
-        self.bottom.load(Ordering::Relaxed) - self.top.load(Ordering::Relaxed)
+        // Ordering: Acquire, with the Release of `move_top`: a thief's read of a slot comes before
+        // the owner uses the slot again. (Loom cannot show the opposite: it would be a load that
+        // reads from a store after it.)
+        self.bottom.load(Ordering::Relaxed) - self.top.load(Ordering::Acquire)
     }
 
     /// Owner. How many more jobs fit.
@@ -191,16 +192,15 @@ impl Head {
 
     /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
     pub(crate) fn top(&self) -> u64 {
-        // Ordering: Acquire, with the Release of `advance_top`: the `bottom` read after it is
-        // not older than the one that let `top` come this far.
-        self.top.load(Ordering::Acquire)
+        // Relaxed: the `heavy` that follows orders it before the read of `bottom`.
+        self.top.load(Ordering::Relaxed)
     }
 
     /// Thief. Takes the oldest job: `top` was read before the thief's `heavy`, this call is
     /// after it.
     pub(crate) fn force(&self, top: u64) -> super::Steal<JobRef> {
         // Ordering: Acquire, with the Release in `push`.
-        let bottom = self.bottom.load(Ordering::Acquire);
+        let bottom = self.bottom.load(fault::unless(Fault::HeadForceRelaxed, Ordering::Acquire));
         if top >= bottom {
             return super::Steal::Empty;
         }
@@ -220,8 +220,9 @@ impl Head {
     }
 
     fn move_top(&self, top: u64, end: u64) -> bool {
-        // Ordering: SeqCst as in Lê et al.: Acquire so that the job read is not older than
-        // `top`, Release so that a later reader of `top` does not see an older `bottom`.
-        self.top.compare_exchange(top, end, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        // Ordering: Release, with the Acquire in `len`: the slots have been read. SeqCst as in Lê
+        // et al., which costs no more; what orders `top` against `bottom` are `light` and `heavy`.
+        let order = fault::unless(Fault::HeadMoveTopRelaxed, Ordering::SeqCst);
+        self.top.compare_exchange(top, end, order, Ordering::Relaxed).is_ok()
     }
 }

@@ -114,8 +114,10 @@ impl Sleep {
     /// Wakes one sleeper, if there is any.
     #[cold]
     fn wake_one(&self) {
-        // Acquire: the slots of the sleepers that the word counts are seen as SLEEPING.
-        if self.word.read().sleeping() == 0 {
+        // A sleeper that may be relied on is seen as SLEEPING: by the caller's own change of the
+        // word, which is an Acquire of the sleeper's, or by the `light` before the announcement
+        // where the sleeper's `heavy` came first. (Where it comes later, the sleeper looks.)
+        if self.word.peek().sleeping() == 0 {
             return;
         }
         // Always from the front: the same few workers stay warm.
@@ -130,8 +132,8 @@ impl Sleep {
             return false;
         }
         // Ordering: Acquire, with the Release that made it SLEEPING.
-        let claim =
-            slot.state.compare_exchange(SLEEPING, CLAIMED, Ordering::Acquire, Ordering::Relaxed);
+        let order = fault::unless(Fault::ClaimRelaxed, Ordering::Acquire);
+        let claim = slot.state.compare_exchange(SLEEPING, CLAIMED, order, Ordering::Relaxed);
         if claim.is_err() && !fault::is(Fault::ClaimIgnored) {
             return false;
         }
@@ -139,7 +141,7 @@ impl Sleep {
             self.word.sleep_to_search();
         }
         // Ordering: Release, with the Acquire in `sleep`: the worker has been counted over.
-        slot.state.store(WOKEN, Ordering::Release);
+        slot.state.store(WOKEN, fault::unless(Fault::WokenRelaxed, Ordering::Release));
         self.parker(index).unpark();
         true
     }
@@ -171,7 +173,8 @@ impl Sleep {
         // over what is not counted yet: until the next line the fields of the word are off by
         // one. A poster then wakes one too many or finds nobody; this worker's look is still to
         // come, and so is its second one, as the searcher that it was made.
-        self.slots[index].state.store(SLEEPING, Ordering::Release);
+        let order = fault::unless(Fault::PrepareRelaxed, Ordering::Release);
+        self.slots[index].state.store(SLEEPING, order);
         let _ = if searching { self.word.search_to_sleep() } else { self.word.begin_sleep() };
         Prepared { sleep: self, index }
     }
@@ -208,7 +211,8 @@ impl Prepared<'_> {
         let slot = &self.sleep.slots[self.index];
         if latch.watch(parker) == Watch::Watching {
             // Ordering: Acquire, with the Release of WOKEN.
-            while slot.state.load(Ordering::Acquire) != WOKEN && !latch.is_set() {
+            let order = fault::unless(Fault::SleepReadsRelaxed, Ordering::Acquire);
+            while slot.state.load(order) != WOKEN && !latch.is_set() {
                 parker.park();
                 if fault::is(Fault::SleepTrustsToken) {
                     break;
@@ -236,7 +240,8 @@ impl Prepared<'_> {
         }
         // Ordering: Acquire, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its
         // count to change.
-        while slot.state.load(Ordering::Acquire) != WOKEN {
+        let order = fault::unless(Fault::SleepReadsRelaxed, Ordering::Acquire);
+        while slot.state.load(order) != WOKEN {
             spin_loop();
         }
         slot.state.store(AWAKE, Ordering::Relaxed);

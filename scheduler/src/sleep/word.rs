@@ -1,5 +1,6 @@
 //! How many workers search, how many sleep: one word, so that one load tells both.
 
+use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A snapshot of the word.
@@ -43,6 +44,12 @@ impl Idle {
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
 
+/// Ordering: AcqRel: a reader of any later value has synchronised with every earlier change, and
+/// with what a worker wrote before it counted itself over: its slot's state.
+fn change() -> Ordering {
+    fault::unless(Fault::WordRelaxed, Ordering::AcqRel)
+}
+
 impl Word {
     pub(crate) fn new(eager: bool) -> Self {
         Self(AtomicU64::new(if eager { EAGER } else { 0 }))
@@ -55,46 +62,41 @@ impl Word {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    /// A look after a fence, which orders it; nothing is read through it.
+    /// A look that needs to be ordered by what comes before it, a fence or a change of the word;
+    /// nothing is read through it.
     pub(crate) fn peek(&self) -> Idle {
         Idle(self.0.load(Ordering::Relaxed))
-    }
-
-    /// Acquire, with the Release of the changes: the states of the workers that it counts as
-    /// sleeping are visible.
-    pub(crate) fn read(&self) -> Idle {
-        Idle(self.0.load(Ordering::Acquire))
     }
 
     /// Counts one more searcher, unless that would make them more than `limit`.
     pub(crate) fn try_search(&self, limit: u64) -> bool {
         let more = |word| (Idle(word).searching() < limit).then_some(word + SEARCHING);
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok()
+        self.0.fetch_update(change(), Ordering::Relaxed, more).is_ok()
     }
 
     /// A searcher is done. What the word was before.
     pub(crate) fn end_search(&self) -> Idle {
-        Idle(self.0.fetch_sub(SEARCHING, Ordering::AcqRel))
+        Idle(self.0.fetch_sub(SEARCHING, change()))
     }
 
     /// A searcher goes to sleep. What the word was before.
     pub(crate) fn search_to_sleep(&self) -> Idle {
-        Idle(self.0.fetch_add(SLEEPING.wrapping_sub(SEARCHING), Ordering::AcqRel))
+        Idle(self.0.fetch_add(SLEEPING.wrapping_sub(SEARCHING), change()))
     }
 
     /// A busy worker goes to sleep.
     pub(crate) fn begin_sleep(&self) -> Idle {
-        Idle(self.0.fetch_add(SLEEPING, Ordering::AcqRel))
+        Idle(self.0.fetch_add(SLEEPING, change()))
     }
 
     /// A sleeper is busy again. What the word was before.
     pub(crate) fn end_sleep(&self) -> Idle {
-        Idle(self.0.fetch_sub(SLEEPING, Ordering::AcqRel))
+        Idle(self.0.fetch_sub(SLEEPING, change()))
     }
 
     /// A sleeper is made a searcher, by the one who wakes it.
     pub(crate) fn sleep_to_search(&self) {
-        self.0.fetch_add(SEARCHING - SLEEPING, Ordering::AcqRel);
+        self.0.fetch_add(SEARCHING - SLEEPING, change());
     }
 }
 
@@ -110,17 +112,17 @@ mod tests {
             for _ in 0..65_535 {
                 word.begin_sleep();
             }
-            assert_eq!((word.read().sleeping(), word.read().searching()), (65_535, 0));
+            assert_eq!((word.peek().sleeping(), word.peek().searching()), (65_535, 0));
             for n in 0..65_535 {
                 word.sleep_to_search();
-                assert_eq!(word.read().searching(), n + 1);
+                assert_eq!(word.peek().searching(), n + 1);
             }
             assert!(!word.try_search(65_535), "no more searchers than the limit");
             for _ in 0..65_535 {
                 word.search_to_sleep();
             }
-            assert_eq!((word.read().sleeping(), word.read().searching()), (65_535, 0));
-            assert_eq!(word.read().eager(), eager);
+            assert_eq!((word.peek().sleeping(), word.peek().searching()), (65_535, 0));
+            assert_eq!(word.peek().eager(), eager);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Seeded faults: each weakens one line of a protocol, and a model in `loom-tests` must
 //! notice. In a normal build [`is`] is `false` and folds away.
 
+use super::Ordering;
+
 macro_rules! faults {
     ($($name:ident: $what:literal,)*) => {
         /// The lines that can be weakened.
@@ -23,21 +25,27 @@ faults! {
     DequePopNoCas: "stand-in deque: `pop` takes the last value without an exchange",
     DequeStealNoFence: "stand-in deque: `steal` without its SeqCst fence",
     DequeGrowRelaxed: "stand-in deque: the grown buffer is stored relaxed",
+    HeadPushRelaxed: "head: `push` stores `bottom` relaxed",
     HeadPopRelaxed: "head: `pop` stores `bottom` relaxed",
     HeadPopNoLight: "head: `pop` without `light`",
     HeadPopNoCas: "head: `pop` takes the last job without an exchange",
     HeadPopKeepsBottom: "head: a pop of the last job does not put `bottom` back",
     HeadTakeNoCas: "head: `take_oldest` stores `top` without an exchange",
+    HeadForceRelaxed: "head: a thief reads `bottom` relaxed",
+    HeadMoveTopRelaxed: "head: the exchange of `top` is relaxed",
     PopIgnoresLatch: "worker: a fork is taken back by its index alone",
     PushNoLight: "worker: `push` without `light` before it looks for idle workers",
     PushIgnoresDemand: "worker: `push` publishes nothing, whoever is idle",
     ForceNoHeavy: "worker: a second forced steal from the same head without `heavy`",
     NoForcedSteal: "worker: the last look leaves the heads out",
+    PublishTellsNobody: "worker: a published job is not announced",
+    SpillTellsNobody: "worker: spilled jobs are not announced",
     AnnounceNoLight: "sleep: an announcement without `light`",
     SleepNoHeavy: "worker: the last look without `heavy`",
     SleepNoLook: "worker: no last look",
     LookSkipsInjector: "worker: the last look leaves the global queue out",
     LookSkipsInbox: "worker: the last look leaves the worker's inbox out",
+    LookSkipsTails: "worker: the last look leaves the tails out",
     TopAfterHeavy: "worker: the last look reads `top` after its `heavy`",
     LookIgnoresRetry: "worker: the last look ends although somebody was in its way",
     AnnounceToNoLight: "sleep: an announcement to one worker without `light`",
@@ -47,24 +55,51 @@ faults! {
     SleepEndsTwice: "sleep: a worker ends its sleep although it was claimed",
     SleepTrustsToken: "sleep: a worker does not look why it was unparked",
     LeaveWakesNobody: "sleep: the last searcher leaves without waking another",
+    WordRelaxed: "sleep: the changes of the word are relaxed",
+    PrepareRelaxed: "sleep: a worker writes SLEEPING relaxed",
+    ClaimRelaxed: "sleep: a claimer's exchange is relaxed",
+    WokenRelaxed: "sleep: a claimer writes WOKEN relaxed",
+    SleepReadsRelaxed: "sleep: a worker reads WOKEN relaxed",
+    LatchIsSetRelaxed: "latch: `is_set` reads relaxed",
+    LatchWatchRelaxed: "latch: `watch` stores the watcher relaxed",
+    LatchWatchReadsRelaxed: "latch: `watch` reads relaxed that the latch is set",
+    LatchSetNoAcquire: "latch: `set` swaps with Release alone",
     LatchSetNoWake: "latch: `set` does not unpark",
     LatchSetRelaxed: "latch: `set` swaps relaxed",
     LatchTouchedAfterSet: "latch: `set` reads the word again after its swap",
     LatchUnwatchForgets: "latch: `unwatch` leaves its reference in the word",
     LatchWatchIgnoresSet: "latch: `watch` does not tell that the latch is set",
+    ParkRelaxed: "park: `park` swaps relaxed",
     UnparkRelaxed: "park: `unpark` swaps relaxed",
     UnparkLooksFirst: "park: `unpark` does nothing if there is a token",
     ParkIgnoresToken: "park: `park` blocks first and clears the token after",
     PartsEndRelaxed: "scope: a part's end is counted relaxed",
     PartsSettleForgetsLocal: "scope: parts that ended on the owner's thread are forgotten",
+    PartsNoneOpenRelaxed: "scope: the owner reads the count relaxed",
+    PartsSettleRelaxed: "scope: the owner settles the count relaxed",
+    ScopePanicLeaves: "scope: a panic of the body does not wait for the parts",
+    JoinPanicLeaves: "join: a panic of the first branch does not wait for the second",
+    HeldRootUncounted: "pool: the body of an `in_place_scope` does not count as a root",
     TerminateWakesOne: "pool: the end of a pool is told to one worker only",
     GateChecksThenEnters: "pool: a submitter looks at the gate, then enters",
     GateCloseForgets: "pool: closing an empty pool does not end the workers",
+    SitesRelaxed: "pool: a root's site is told relaxed",
+    GateLeaveRelaxed: "pool: a root leaves relaxed",
+    GateCloseRelaxed: "pool: the gate is closed relaxed",
+    ExitTellsNobody: "pool: the last worker to end tells nobody",
+    ExitForgets: "pool: who asks for the end after it is not told",
+    SlabReleaseRelaxed: "slab: a block is given back relaxed",
     CancelSkipsQueues: "pool: a cancelling shutdown leaves the queued jobs to the workers",
     GateLeaveForgets: "pool: the last root to leave does not end the workers",
     CellLoadRelaxed: "cell: the runner reads relaxed whether there is a handle",
     CellReleaseRelaxed: "cell: a party ends relaxed",
     CellClaimIgnored: "cell: a claim always succeeds",
+}
+
+/// `order`, or Relaxed if `fault` is seeded.
+#[inline(always)]
+pub(crate) fn unless(fault: Fault, order: Ordering) -> Ordering {
+    if is(fault) { Ordering::Relaxed } else { order }
 }
 
 #[cfg(scheduler_loom)]

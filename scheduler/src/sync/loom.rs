@@ -3,13 +3,13 @@
 //! What loom lacks is added here: its atomics and cells do not look at their own end, and a
 //! thread of its that is blocked on anything at all is set going by an `unpark`.
 
+pub(crate) use super::frozen::Instant;
 pub(crate) use ended::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, UnsafeCell};
 pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+pub(crate) use once::OnceLock;
 /// Loom has no statics.
-pub(crate) use std::sync::Mutex as StaticMutex;
-/// Set once, before the thread that reads it can know of it; no model branches on it.
-pub(crate) use std::sync::OnceLock;
+pub(crate) use std::sync::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 
 pub(crate) mod thread {
     use std::cell::Cell;
@@ -57,7 +57,8 @@ pub(crate) mod thread {
         state.parked.set(false);
     }
 
-    /// Loom has no clock: a timed park never times out.
+    /// The models' clock stands still, and whoever parks has seen that its deadline has not
+    /// passed: it never does.
     pub(crate) fn park_timeout(_: Duration) {
         park();
     }
@@ -93,6 +94,43 @@ pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const BUNDLE_SIZE: usize = 2;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
+
+mod once {
+    /// Has no order of its own, which is less than `std` promises: a model fails if a reader could
+    /// come before the writer.
+    #[derive(Debug)]
+    pub(crate) struct OnceLock<T>(loom::cell::UnsafeCell<Option<T>>);
+
+    // SAFETY: the cell fails the model if two threads come at once; the value goes to others.
+    unsafe impl<T: Send + Sync> Sync for OnceLock<T> {}
+    // SAFETY: the value goes along.
+    unsafe impl<T: Send> Send for OnceLock<T> {}
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> Self {
+            Self(loom::cell::UnsafeCell::new(None))
+        }
+
+        #[track_caller]
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            self.0.with_mut(|slot| {
+                // SAFETY: the cell fails the model if this access is not exclusive.
+                let slot = unsafe { &mut *slot };
+                if slot.is_some() {
+                    return Err(value);
+                }
+                *slot = Some(value);
+                Ok(())
+            })
+        }
+
+        #[track_caller]
+        pub(crate) fn get(&self) -> Option<&T> {
+            // SAFETY: written once, which the cell sees to be before.
+            self.0.with(|slot| unsafe { (*slot).as_ref() })
+        }
+    }
+}
 
 /// Atomics and cells whose drop is checked: it must come after every access by anyone. So a
 /// model fails if memory is freed, or a frame left, that somebody may still touch.

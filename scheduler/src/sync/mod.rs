@@ -1,4 +1,4 @@
-//! The seam: the only place that names `std::sync`, `std::thread` or loom.
+//! The seam: the only place that names `std::sync`, `std::thread`, the clock or loom.
 //!
 //! `loom-tests` compiles this crate once more under `cfg(scheduler_loom)`; there every
 //! atomic, lock, cell and thread below is loom's, and the protocols above it are unchanged.
@@ -14,6 +14,8 @@ mod imp;
 
 pub(crate) mod asymmetric;
 pub(crate) mod fault;
+#[cfg(scheduler_loom)]
+mod frozen;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;

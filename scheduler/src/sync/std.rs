@@ -1,9 +1,10 @@
 //! The seam in a normal build: `std`.
 
-/// For a lock in a static.
-pub(crate) use std::sync::Mutex as StaticMutex;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
+/// For statics.
+pub(crate) use std::sync::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
+pub(crate) use std::time::Instant;
 
 pub(crate) mod thread {
     pub(crate) use std::thread::{
