@@ -7,6 +7,7 @@
 
 mod cell;
 mod deque;
+pub mod differential;
 mod fork;
 mod head;
 mod latch;

@@ -38,7 +38,7 @@ use std::ptr;
 /// Small, so that a push grows the buffer while a thief reads it.
 const FIRST_CAPACITY: usize = 2;
 /// How many values an injector takes in its life.
-const BLOCK: usize = 8;
+pub(crate) const BLOCK: usize = 8;
 
 /// As crossbeam's.
 #[derive(Debug, PartialEq, Eq)]
