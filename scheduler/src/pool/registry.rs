@@ -222,6 +222,9 @@ impl Registry {
         for slot in self.slots() {
             self.drop_roots(slot.stealer.len(), || slot.stealer.steal());
             if !self.sleep.word().peek().eager() {
+                // Pairs with the `light` of the owner's push. If that came first, the job is
+                // counted here. If this came first, the flag is visible to the owner when it comes
+                // to run the job; a thief of the same moment may still run it.
                 heavy();
                 self.drop_roots(slot.head.len_for_thief(), || {
                     let top = slot.head.top();
