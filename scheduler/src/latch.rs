@@ -21,9 +21,8 @@
 
 use crate::park::Parker;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, Ordering};
+use crate::sync::{Arc, AtomicPtr, Instant, Ordering};
 use std::ptr;
-use std::time::Instant;
 
 const UNSET: *mut Parker = ptr::null_mut();
 /// No parker lives at an odd address.

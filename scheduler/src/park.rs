@@ -13,8 +13,7 @@
 //! looks at what it waits for, again, in a loop.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, Ordering, thread, thread_local_lazy};
-use std::time::Instant;
+use crate::sync::{Arc, AtomicBool, Instant, Ordering, thread, thread_local_lazy};
 
 /// Blocks its thread until someone unparks it.
 #[derive(Debug)]

@@ -11,14 +11,14 @@ pub(crate) mod worker;
 
 use crate::observe::{Metrics, WorkerMetrics};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Mutex, asymmetric, thread};
+use crate::sync::{Arc, Instant, Mutex, asymmetric, thread};
 use builder::ThreadPoolBuilder;
 use error::BuildError;
 use lifecycle::{Shutdown, ShutdownReport, Straggler};
 use registry::Registry;
 use std::fmt;
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use worker::Worker;
 
 /// The most workers that a pool can have: what the idle word can count.

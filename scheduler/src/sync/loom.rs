@@ -10,6 +10,8 @@ pub(crate) use loom::sync::{Arc, Condvar, Mutex};
 pub(crate) use std::sync::Mutex as StaticMutex;
 /// Set once, before the thread that reads it can know of it; no model branches on it.
 pub(crate) use std::sync::OnceLock;
+/// Loom has no clock: no model comes to a deadline.
+pub(crate) use std::time::Instant;
 
 pub(crate) mod thread {
     use std::cell::Cell;
@@ -91,6 +93,8 @@ pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const BUNDLE_SIZE: usize = 2;
+/// How many values the stand-in's injector takes in its life.
+pub(crate) const INJECTOR_BLOCK: usize = 8;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
 

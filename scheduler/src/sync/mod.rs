@@ -1,18 +1,23 @@
-//! The seam: the only place that names `std::sync`, `std::thread` or loom.
+//! The seam: the only place that names `std::sync`, `std::thread`, loom or shuttle.
 //!
-//! `loom-tests` compiles this crate once more under `cfg(scheduler_loom)`; there every
-//! atomic, lock, cell and thread below is loom's, and the protocols above it are unchanged.
-//! Faults that the models must find are switched in [`fault`], which is `const false` in a
-//! normal build.
+//! `loom-tests` compiles this crate once more under `cfg(scheduler_loom)`, and its package
+//! `shuttle-tests` under `cfg(scheduler_shuttle)`; there every atomic, lock and thread below is
+//! the checker's, and the protocols above it are unchanged. Faults that the models must find are
+//! switched in [`fault`], which is `const false` in a normal build.
 
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 #[path = "std.rs"]
 mod imp;
 #[cfg(scheduler_loom)]
 #[path = "loom.rs"]
 mod imp;
+#[cfg(scheduler_shuttle)]
+#[path = "shuttle.rs"]
+mod imp;
 
 pub(crate) mod asymmetric;
+#[cfg(not(scheduler_loom))]
+mod cell;
 pub(crate) mod fault;
 
 pub(crate) use imp::*;
