@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// From a kept seed, so many schedules are searched.
-const PATIENCE: usize = 300;
+const PATIENCE: usize = 500;
 
 fn fails_again(strategy: Strategy, program_name: &str, fault: &'static str) {
     let search = Search {
