@@ -5,7 +5,7 @@ use crate::queue::deque::{Injector, Steal, Worker};
 use std::sync::{Arc, Mutex};
 
 /// How many values an injector takes in its life.
-pub const INJECTOR_PUSHES: usize = crate::queue::deque::BLOCK;
+pub const INJECTOR_PUSHES: usize = crate::sync::INJECTOR_BLOCK;
 
 /// What is asked of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

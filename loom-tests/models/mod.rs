@@ -20,7 +20,7 @@ mod runner;
 mod slab;
 mod sleep;
 
-use crate::sync::fault;
+pub use crate::sync::fault::{faults, seed};
 pub use runner::{Report, Verdict, explore};
 
 /// One model.
@@ -136,21 +136,6 @@ models! {
         shutdown_of_an_idle_pool: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
     }
-}
-
-/// The faults that can be seeded: their names, and what each does.
-pub fn faults() -> impl Iterator<Item = (String, &'static str)> {
-    fault::ALL.iter().map(|(fault, what)| (format!("{fault:?}"), *what))
-}
-
-/// Seeds a fault, by its name, for the models that this thread searches from now on.
-///
-/// # Panics
-///
-/// If there is none of that name.
-pub fn seed(name: &str) {
-    let found = fault::ALL.iter().find(|(fault, _)| format!("{fault:?}") == name);
-    fault::seed(found.unwrap_or_else(|| panic!("no fault is called {name}")).0);
 }
 
 /// The model of that name.

@@ -34,8 +34,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
-// Loom has no statics, so the models have no global pool: what only it calls is unused there.
-#![cfg_attr(scheduler_loom, allow(dead_code, missing_docs, unreachable_pub))]
+// Under a checker there is no global pool, since statics outlive a model: what only it calls is
+// unused there.
+#![cfg_attr(
+    any(scheduler_loom, scheduler_shuttle),
+    allow(dead_code, missing_docs, unreachable_pub)
+)]
 
 #[allow(unsafe_code, reason = "the system call of the asymmetric barrier")]
 mod sync;
@@ -70,6 +74,13 @@ pub mod task;
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
 #[path = "../../loom-tests/models/mod.rs"]
 pub mod models;
+
+/// What a program under shuttle needs beside the public interface.
+#[cfg(scheduler_shuttle)]
+pub mod checker {
+    pub use crate::sync::asymmetric::set_absent;
+    pub use crate::sync::fault::{faults, seed};
+}
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

@@ -120,7 +120,7 @@ fn check(sources: &BTreeMap<String, String>) -> Vec<Complaint> {
     complaints
 }
 
-/// Rule 1. Tests use real threads and locks freely: loom never compiles them.
+/// Rule 1. Tests use real threads and locks freely: no checker compiles them.
 fn check_seam(file: &File, is_test: bool, complain: &mut impl FnMut(usize, String)) {
     if is_test || file.top() == Some(SEAM) {
         return;

@@ -10,9 +10,9 @@ pub(crate) mod error;
 #[cfg(scheduler_loom)]
 #[path = "slab.rs"]
 pub(crate) mod recycling;
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 pub(crate) mod slab;
-#[cfg(scheduler_loom)]
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
 #[path = "no_slab.rs"]
 pub(crate) mod slab;
 mod stack;

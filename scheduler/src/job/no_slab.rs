@@ -1,4 +1,5 @@
-//! Under loom cells come from the system, so that a model sees each as new memory.
+//! Under a checker cells come from the system: loom has to see each as new memory, and with
+//! shuttle's large atomics none would fit a block of `slab.rs`.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;

@@ -2,9 +2,9 @@
 //!
 //! # Protocol
 //!
-//! One word, the *gate*: a closed bit and the number of roots inside. A *root* is a job that no
-//! running frame depends on: a `spawn`, or the closure of an `install`. What a root forks is
-//! not counted; the root waits for it.
+//! One word, the *gate*: a closed bit, the number of roots inside, and how many have left unrun. A
+//! *root* is a job that no running frame depends on: a `spawn`, or the closure of an `install`.
+//! What a root forks is not counted; the root waits for it.
 //!
 //! ```text
 //!   Running (open)   --close, by a shutdown-->  Draining (closed, n roots)
@@ -13,6 +13,8 @@
 //!
 //! - [`enter`](Gate::enter) counts first and looks at the bit after, in one read-modify-write:
 //!   a root that came in before the close is waited for, one that came after is refused.
+//! - A root that was cancelled is counted as such in the same step in which it leaves: of two
+//!   readings of the word, the difference says exactly what became of the roots.
 //! - Whoever brings the word to *closed and empty*, by the close itself or by leaving, ends the
 //!   workers.
 //!
@@ -24,11 +26,15 @@
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, AtomicUsize, Counter, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
 use std::panic::Location;
 use std::time::Duration;
 
-const CLOSED: usize = 1 << (usize::BITS - 1);
+/// The roots inside.
+const ROOTS: u64 = CLOSED - 1;
+const CLOSED: u64 = 1 << 32;
+/// One cancelled root. The count wraps at 2^31.
+const CANCELLED: u64 = 1 << 33;
 
 /// How a pool ends. See [`ThreadPool::shutdown`](crate::ThreadPool::shutdown).
 ///
@@ -52,6 +58,9 @@ pub enum Shutdown {
 }
 
 /// What became of the work that a pool had when its shutdown began.
+///
+/// The first shutdown's figures are exact. A later one, of a pool that still runs, may count a
+/// closure that is being refused at that moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -86,7 +95,6 @@ pub(crate) struct Lifecycle {
     aborting: AtomicBool,
     /// A deadline has passed: nobody waits for the workers any more.
     given_up: AtomicBool,
-    cancelled: Counter,
     exit: Mutex<Exit>,
 }
 
@@ -99,7 +107,23 @@ struct Exit {
 
 /// See the module's protocol.
 #[derive(Debug)]
-struct Gate(AtomicUsize);
+struct Gate(AtomicU64);
+
+/// What the gate had counted at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally(u64);
+
+impl Tally {
+    /// Roots inside. One that is just being refused counts as well.
+    pub(crate) fn roots(self) -> usize {
+        (self.0 & ROOTS) as usize
+    }
+
+    /// Roots that were cancelled between the two moments.
+    pub(crate) fn cancelled_since(self, earlier: Self) -> usize {
+        ((self.0 / CANCELLED).wrapping_sub(earlier.0 / CANCELLED) % (1 << 31)) as usize
+    }
+}
 
 /// What a change of the gate has brought about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +139,8 @@ pub(crate) enum Passage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closing {
     pub(crate) passage: Passage,
-    /// Roots inside.
-    pub(crate) roots: usize,
+    /// Just before.
+    pub(crate) before: Tally,
 }
 
 impl Gate {
@@ -134,15 +158,20 @@ impl Gate {
         if self.0.fetch_add(1, Ordering::Relaxed) & CLOSED == 0 {
             return Ok(());
         }
-        Err(self.leave())
+        Err(self.leave(Fate::Ran))
     }
 
-    fn leave(&self) -> Passage {
+    fn leave(&self, fate: Fate) -> Passage {
+        let cancelled = match fate {
+            Fate::Ran => 0,
+            Fate::Cancelled => CANCELLED,
+        };
         // Ordering: Release, so that what a root did is visible to whoever ends the pool; Acquire,
         // so that the last one hands on what all others did, with the latches.
-        let before = self.0.fetch_sub(1, fault::unless(Fault::GateLeaveRelaxed, Ordering::AcqRel));
-        debug_assert_ne!(before & !CLOSED, 0, "left without entering");
-        if before == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
+        let order = fault::unless(Fault::GateLeaveRelaxed, Ordering::AcqRel);
+        let before = self.0.fetch_add(cancelled.wrapping_sub(1), order);
+        debug_assert_ne!(before & ROOTS, 0, "left without entering");
+        if before & (CLOSED | ROOTS) == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
             Passage::LastOut
         } else {
             Passage::Done
@@ -153,11 +182,10 @@ impl Gate {
 impl Lifecycle {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            gate: Gate(AtomicUsize::new(0)),
+            gate: Gate(AtomicU64::new(0)),
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
-            cancelled: Counter::default(),
             exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
         }
     }
@@ -169,10 +197,7 @@ impl Lifecycle {
 
     /// Counts a root out, whose queue entry is used up.
     pub(crate) fn leave(&self, fate: Fate) -> Passage {
-        if fate == Fate::Cancelled {
-            self.cancelled.add_shared(1);
-        }
-        self.gate.leave()
+        self.gate.leave(fate)
     }
 
     /// Refuses new roots from now on.
@@ -180,9 +205,9 @@ impl Lifecycle {
         // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends it.
         let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
         let before = self.gate.0.fetch_or(CLOSED, order);
-        let last = before == 0 && !fault::is(Fault::GateCloseForgets);
+        let last = before & (CLOSED | ROOTS) == 0 && !fault::is(Fault::GateCloseForgets);
         let passage = if last { Passage::LastOut } else { Passage::Done };
-        Closing { passage, roots: before & !CLOSED }
+        Closing { passage, before: Tally(before) }
     }
 
     /// A deadline has passed. Relaxed: read by the pool's drop, which comes after.
@@ -199,13 +224,8 @@ impl Lifecycle {
         self.exit.lock().unwrap().workers
     }
 
-    pub(crate) fn roots(&self) -> usize {
-        // Relaxed: for a report.
-        self.gate.0.load(Ordering::Relaxed) & !CLOSED
-    }
-
-    pub(crate) fn cancelled(&self) -> usize {
-        self.cancelled.get() as usize
+    pub(crate) fn tally(&self) -> Tally {
+        Tally(self.gate.0.load(Ordering::Acquire))
     }
 
     /// From now on queued roots are dropped; with `abort`, running ones are asked to stop.

@@ -166,7 +166,8 @@ impl ThreadPool {
     pub fn shutdown(&self, mode: Shutdown) -> ShutdownReport {
         let registry = &self.registry;
         let lifecycle = registry.lifecycle();
-        let cancelled_before = lifecycle.cancelled();
+        // What is being refused counts as a root for a moment, even on a pool that has stopped.
+        let had_stopped = lifecycle.workers() == 0;
         let closing = lifecycle.close();
         registry.pass(closing.passage);
         match mode {
@@ -185,10 +186,12 @@ impl ThreadPool {
         if stopped {
             self.join_threads();
         }
-        let cancelled = lifecycle.cancelled() - cancelled_before;
-        let running = if stopped { 0 } else { lifecycle.roots() };
+        let tally = lifecycle.tally();
+        let cancelled = tally.cancelled_since(closing.before);
+        let running = if stopped { 0 } else { tally.roots() };
+        let roots = if had_stopped { 0 } else { closing.before.roots() };
         ShutdownReport {
-            ran: closing.roots.saturating_sub(cancelled + running),
+            ran: roots.saturating_sub(cancelled + running),
             cancelled,
             stragglers: if stopped { Vec::new() } else { self.stragglers() },
         }

@@ -12,9 +12,9 @@
 pub(crate) mod head;
 pub(crate) mod shared;
 
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 use crossbeam_deque as deque;
-#[cfg(scheduler_loom)]
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
 #[path = "model.rs"]
 pub(crate) mod deque;
 

@@ -1,6 +1,6 @@
-//! The stand-in for `crossbeam_deque` under loom.
+//! The stand-in for `crossbeam_deque` under loom and shuttle.
 //!
-//! crossbeam's queues use the atomics of `std`, which loom does not see: a model over them would
+//! crossbeam's queues use the atomics of `std`, which neither sees: a model over them would
 //! pass with any fault. So the models run over this file, which has the part of crossbeam's
 //! interface that `shared.rs` uses. **crossbeam's own code is not modelled**; for it stand its
 //! own tests.
@@ -31,14 +31,14 @@
 //! the value. A value taken twice is therefore a message and not a double free.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, fence, spin_loop};
+use crate::sync::{
+    Arc, AtomicPtr, AtomicUsize, INJECTOR_BLOCK, Ordering, UnsafeCell, fence, spin_loop,
+};
 use std::marker::PhantomData;
 use std::ptr;
 
 /// Small, so that a push grows the buffer while a thief reads it.
 const FIRST_CAPACITY: usize = 2;
-/// How many values an injector takes in its life.
-pub(crate) const BLOCK: usize = 8;
 
 /// As crossbeam's.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl<T> Node<T> {
         // SAFETY: (1).
         let node = unsafe { this.as_ref() }.expect("read a slot that nobody has written");
         node.0.with_mut(|value| {
-            // SAFETY: the cell fails the model if this access is not exclusive.
+            // SAFETY: loom fails the model if this access is not exclusive.
             unsafe { &mut *value }.take().expect("a value was taken twice")
         })
     }
@@ -114,7 +114,7 @@ impl<T> Deque<T> {
     /// Owner, or the last one.
     fn with_kept<R>(&self, f: impl FnOnce(&mut Kept<T>) -> R) -> R {
         self.kept.with_mut(|kept| {
-            // SAFETY: the cell fails the model if this access is not exclusive.
+            // SAFETY: loom fails the model if this access is not exclusive.
             f(unsafe { &mut *kept })
         })
     }
@@ -293,7 +293,7 @@ impl<T> Injector<T> {
         Self {
             head: AtomicUsize::new(0),
             tail: AtomicUsize::new(0),
-            slots: (0..BLOCK).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+            slots: (0..INJECTOR_BLOCK).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
         }
     }
 
@@ -301,7 +301,10 @@ impl<T> Injector<T> {
         let node = Node::new(value);
         // Ordering: AcqRel, with the loads of `tail`; the value itself goes by the slot.
         let index = self.tail.fetch_add(1, Ordering::AcqRel);
-        assert!(index < BLOCK, "the stand-in's injector takes {BLOCK} values, no more");
+        assert!(
+            index < INJECTOR_BLOCK,
+            "the stand-in's injector takes {INJECTOR_BLOCK} values, no more"
+        );
         // Ordering: Release, with the Acquire in `steal`.
         self.slots[index].store(node, Ordering::Release);
     }

@@ -1,5 +1,5 @@
-//! The public queues: crossbeam's, with the words of this crate. Under loom `deque` is the
-//! stand-in `model.rs`: crossbeam's own atomics cannot be modelled.
+//! The public queues: crossbeam's, with the words of this crate. Under loom and
+//! shuttle `deque` is the stand-in `model.rs`: crossbeam's own atomics cannot be modelled.
 
 use super::Steal;
 use super::deque;

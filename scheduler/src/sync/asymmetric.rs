@@ -28,21 +28,21 @@
 //! Source of the technique: `membarrier(2)`, and the asymmetric Dekker of Dice, Huang and Yang
 //! (2001).
 
-#[cfg(all(target_os = "linux", not(scheduler_loom)))]
+#[cfg(all(target_os = "linux", not(any(scheduler_loom, scheduler_shuttle))))]
 #[path = "barrier_linux.rs"]
 mod imp;
-#[cfg(all(windows, not(scheduler_loom)))]
+#[cfg(all(windows, not(any(scheduler_loom, scheduler_shuttle))))]
 #[path = "barrier_windows.rs"]
 mod imp;
-#[cfg(all(not(any(target_os = "linux", windows)), not(scheduler_loom)))]
+#[cfg(not(any(target_os = "linux", windows, scheduler_loom, scheduler_shuttle)))]
 #[path = "barrier_fence.rs"]
 mod imp;
-#[cfg(scheduler_loom)]
-#[path = "barrier_loom.rs"]
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+#[path = "barrier_checker.rs"]
 mod imp;
 
-#[cfg(scheduler_loom)]
-pub(crate) use imp::set_absent;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+pub use imp::set_absent;
 pub(crate) use imp::{barrier, heavy, light, light_owner};
 
 /// Which barrier makes the idle workers see what the busy ones wrote.

@@ -1,12 +1,12 @@
-//! Seeded faults: each weakens one line of a protocol, and a model in `loom-tests` must
-//! notice. In a normal build [`is`] is `false` and folds away.
+//! Seeded faults: each weakens one line of a protocol, and a model in `loom-tests` or a program of
+//! `shuttle-tests` must notice. In a normal build [`is`] is `false` and folds away.
 
 use super::Ordering;
 
 macro_rules! faults {
     ($($name:ident: $what:literal,)*) => {
         /// The lines that can be weakened.
-        #[cfg_attr(not(scheduler_loom), allow(dead_code))]
+        #[cfg_attr(not(any(scheduler_loom, scheduler_shuttle)), allow(dead_code))]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Fault {
             None,
@@ -14,8 +14,8 @@ macro_rules! faults {
         }
 
         /// All of them, with what each does.
-        #[cfg(scheduler_loom)]
-        pub(crate) const ALL: &[(Fault, &str)] = &[$((Fault::$name, $what),)*];
+        #[cfg(any(scheduler_loom, scheduler_shuttle))]
+        const ALL: &[(Fault, &str)] = &[$((Fault::$name, $what),)*];
     };
 }
 
@@ -102,16 +102,26 @@ pub(crate) fn unless(fault: Fault, order: Ordering) -> Ordering {
     if is(fault) { Ordering::Relaxed } else { order }
 }
 
-#[cfg(scheduler_loom)]
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
 mod imp {
-    use super::Fault;
+    use super::{ALL, Fault};
     use std::cell::Cell;
 
     std::thread_local! { static ACTIVE: Cell<Fault> = const { Cell::new(Fault::None) } }
 
-    /// Switches one fault on for the models that this OS thread runs next.
-    pub(crate) fn seed(fault: Fault) {
-        ACTIVE.set(fault);
+    /// The faults that can be seeded: their names, and what each does.
+    pub fn faults() -> impl Iterator<Item = (String, &'static str)> {
+        ALL.iter().map(|(fault, what)| (format!("{fault:?}"), *what))
+    }
+
+    /// Seeds a fault, by its name, for the models that this OS thread runs from now on.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of that name.
+    pub fn seed(name: &str) {
+        let found = ALL.iter().find(|(fault, _)| format!("{fault:?}") == name);
+        ACTIVE.set(found.unwrap_or_else(|| panic!("no fault is called {name}")).0);
     }
 
     pub(crate) fn is(fault: Fault) -> bool {
@@ -119,7 +129,7 @@ mod imp {
     }
 }
 
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 mod imp {
     #[inline(always)]
     pub(crate) const fn is(_: super::Fault) -> bool {
@@ -127,4 +137,6 @@ mod imp {
     }
 }
 
-pub(crate) use imp::*;
+pub(crate) use imp::is;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+pub use imp::{faults, seed};

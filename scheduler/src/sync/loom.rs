@@ -3,7 +3,7 @@
 //! What loom lacks is added here: its atomics and cells do not look at their own end, and a
 //! thread of its that is blocked on anything at all is set going by an `unpark`.
 
-pub(crate) use super::frozen::Instant;
+pub(crate) use super::clock::Instant;
 pub(crate) use ended::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, UnsafeCell};
 pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Arc, Condvar, Mutex};
@@ -92,6 +92,8 @@ pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const BUNDLE_SIZE: usize = 2;
+/// How many values the stand-in's injector takes in its life.
+pub(crate) const INJECTOR_BLOCK: usize = 8;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
 

@@ -1,21 +1,26 @@
-//! The seam: the only place that names `std::sync`, `std::thread`, the clock or loom.
+//! The seam: the only place that names `std::sync`, `std::thread`, the clock, loom or shuttle.
 //!
-//! `loom-tests` compiles this crate once more under `cfg(scheduler_loom)`; there every
-//! atomic, lock, cell and thread below is loom's, and the protocols above it are unchanged.
-//! Faults that the models must find are switched in [`fault`], which is `const false` in a
-//! normal build.
+//! `loom-tests` compiles this crate once more under `cfg(scheduler_loom)`, and its package
+//! `shuttle-tests` under `cfg(scheduler_shuttle)`; there every atomic, lock and thread below is
+//! the checker's, and the protocols above it are unchanged. Faults that the models must find are
+//! switched in [`fault`], which is `const false` in a normal build.
 
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 #[path = "std.rs"]
 mod imp;
 #[cfg(scheduler_loom)]
 #[path = "loom.rs"]
 mod imp;
+#[cfg(scheduler_shuttle)]
+#[path = "shuttle.rs"]
+mod imp;
 
 pub(crate) mod asymmetric;
+#[cfg(not(scheduler_loom))]
+mod cell;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+mod clock;
 pub(crate) mod fault;
-#[cfg(scheduler_loom)]
-mod frozen;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;
@@ -32,11 +37,6 @@ impl Counter {
     pub(crate) fn add(&self, n: u64) {
         let value = self.0.load(Ordering::Relaxed);
         self.0.store(value.wrapping_add(n), Ordering::Relaxed);
-    }
-
-    /// Adds one from any thread.
-    pub(crate) fn add_shared(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {

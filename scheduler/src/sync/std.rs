@@ -1,5 +1,6 @@
 //! The seam in a normal build: `std`.
 
+pub(crate) use super::cell::UnsafeCell;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
 /// For statics.
@@ -40,24 +41,6 @@ pub(crate) const FAIR_INTERVAL: u32 = 61;
 /// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
 /// and others can then take from it only one by one, by force.
 pub(crate) const BUNDLE_SIZE: usize = 64;
-
-/// `std::cell::UnsafeCell` with loom's calling convention.
-#[derive(Debug)]
-#[repr(transparent)]
-pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
-
-impl<T> UnsafeCell<T> {
-    #[inline(always)]
-    pub(crate) const fn new(value: T) -> Self {
-        Self(std::cell::UnsafeCell::new(value))
-    }
-
-    /// Hands the pointer to `f` for access that excludes every other.
-    #[inline(always)]
-    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
-        f(self.0.get())
-    }
-}
 
 /// A thread-local that starts from a constant, so that reading it is one load.
 macro_rules! thread_local_const {

@@ -1,5 +1,5 @@
-//! Under loom both halves are what the pair amounts to: `fence(SeqCst)`. A model can also do
-//! without the pair, as where the system has none.
+//! Under loom and shuttle both halves are what the pair amounts to: `fence(SeqCst)`. A model can
+//! also do without the pair, as where the system has none.
 
 use super::Barrier;
 use crate::sync::{Ordering, fence};
@@ -8,7 +8,7 @@ use std::cell::Cell;
 std::thread_local! { static ABSENT: Cell<bool> = const { Cell::new(false) } }
 
 /// Whether the models that this OS thread runs next have no asymmetric barrier.
-pub(crate) fn set_absent(absent: bool) {
+pub fn set_absent(absent: bool) {
     ABSENT.set(absent);
 }
 
