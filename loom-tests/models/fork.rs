@@ -2,6 +2,7 @@
 
 use super::ledger::{self, Drops};
 use super::rig::{Job, Rig, spawn};
+use crate::fork::parts::Parts;
 use crate::job::StackJob;
 use crate::pool::worker::{Role, Worker};
 use crate::sync::asymmetric::set_absent;
@@ -10,6 +11,7 @@ use crate::unwind;
 use crate::{broadcast, join, scope, yield_now};
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
+use std::rc::Rc;
 
 /// `f` on worker 0, with another worker that steals.
 fn with_a_thief(f: impl FnOnce(&Worker)) {
@@ -143,6 +145,29 @@ pub(super) fn scope_against_a_thief() {
         assert_eq!(here.with_mut(|value| unsafe { *value }), 1);
     });
     ledger::all_ran(2);
+}
+
+/// Both parts of a scope end on threads of their own, and the body on a third: the last one hands on
+/// what the others wrote.
+pub(super) fn parts_that_end_elsewhere() {
+    let shared = Rc::new((Parts::new(None), [UnsafeCell::new(0), UnsafeCell::new(0)]));
+    let part = |index: usize| {
+        shared.0.begin();
+        let shared = Rc::clone(&shared);
+        spawn(move || {
+            // SAFETY: loom fails the model if this access is not exclusive.
+            shared.1[index].with_mut(|value| unsafe { *value = 1 });
+            // SAFETY: alive, begun above, and ended once.
+            unsafe { Parts::end(&raw const shared.0) };
+        })
+    };
+    let threads = [0, 1].map(part);
+    // SAFETY: as above; the body is the part that was open from the start.
+    unsafe { Parts::end(&raw const shared.0) };
+    shared.0.latch().wait();
+    // SAFETY: as above.
+    shared.1.iter().for_each(|cell| cell.with_mut(|value| assert_eq!(unsafe { *value }, 1)));
+    threads.into_iter().for_each(super::rig::join);
 }
 
 /// A part spawns another, perhaps on the thief.

@@ -76,6 +76,7 @@ pub(super) fn head_wraps_under_a_force() {
     against(5, &[1], |head, jobs| {
         jobs[..4].iter().for_each(|job| _ = head.push(job.right()));
         head.take_oldest_n(1).for_each(|job| job.run());
+        assert_ne!(head.room(), 0);
         let _ = head.push(jobs[4].right());
     });
 }

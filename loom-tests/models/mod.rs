@@ -93,6 +93,7 @@ models! {
     }
     root {
         last_root_against_close: None,
+        report_against_a_root_that_ends: None,
         sites_against_a_root_that_ended: None,
     }
     slab {
@@ -110,6 +111,7 @@ models! {
         fork_run_inside_its_first_branch: Some(2),
         scope_against_a_thief: Some(2),
         scope_part_spawns_against_a_thief: Some(2),
+        parts_that_end_elsewhere: Some(3),
         scope_panics_against_a_thief: Some(2),
         scope_body_panics_against_a_thief: Some(3),
         full_head_spills_before_a_stuck_leaf: Some(2),
@@ -135,6 +137,7 @@ models! {
         shutdown_from_a_worker: Some(3),
         shutdown_of_an_idle_pool: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
+        cancel_in_the_head_of_a_stuck_worker: Some(3),
     }
 }
 

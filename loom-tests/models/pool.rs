@@ -243,6 +243,29 @@ pub(super) fn cancel_behind_a_stuck_worker() {
     assert_eq!(ledger::runs(1), 0);
 }
 
+/// As above, with the queued closure in the worker's own head: the shutdown takes it by force.
+pub(super) fn cancel_in_the_head_of_a_stuck_worker() {
+    let pool = sleeping_pool(1);
+    let (freed, spawned) = (Arc::new(Latch::new()), Arc::new(Latch::new()));
+    let (awaited, tell) = (Arc::clone(&freed), SetOnDrop(Arc::clone(&spawned)));
+    let running = pool.spawn(move || {
+        let frees = SetOnDrop(freed);
+        let queued = task::spawn(move || {
+            ledger::run(0);
+            drop(frees);
+        });
+        drop(tell);
+        awaited.wait();
+        queued
+    });
+    spawned.wait();
+    let report = pool.shutdown(Shutdown::CancelQueued);
+    assert_eq!((report.ran, report.cancelled), (1, 1));
+    let queued = running.join().expect("it had begun");
+    assert!(queued.join().expect_err("it is never reached").is_cancelled());
+    assert_eq!(ledger::runs(0), 0);
+}
+
 /// Releases who waits, from its destructor.
 struct SetOnDrop(Arc<Latch>);
 

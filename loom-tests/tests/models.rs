@@ -102,6 +102,7 @@ models! {
     canceller_wakes_a_sleeper_that_it_counts,
 
     last_root_against_close,
+    report_against_a_root_that_ends,
     sites_against_a_root_that_ended,
 
     slab_retired_against_its_last_block,
@@ -117,6 +118,7 @@ models! {
     fork_run_inside_its_first_branch,
     scope_against_a_thief,
     scope_part_spawns_against_a_thief,
+    parts_that_end_elsewhere,
     scope_panics_against_a_thief,
     scope_body_panics_against_a_thief,
     full_head_spills_before_a_stuck_leaf,
@@ -141,6 +143,7 @@ models! {
     shutdown_from_a_worker,
     shutdown_of_an_idle_pool,
     cancel_behind_a_stuck_worker,
+    cancel_in_the_head_of_a_stuck_worker,
 }
 
 #[test]

@@ -84,7 +84,8 @@ impl Latch {
     pub(crate) fn unwatch(&self) {
         // Only the waiter itself stores a watcher, so this one is its own.
         let watcher = self.word.load(Ordering::Relaxed);
-        if watcher == SET || watcher == UNSET || fault::is(Fault::LatchUnwatchForgets) {
+        debug_assert_ne!(watcher, UNSET, "it was not watched");
+        if watcher == SET || fault::is(Fault::LatchUnwatchForgets) {
             return;
         }
         // Ordering: Relaxed, the reference comes back to the thread that stored it. If `set`
@@ -104,8 +105,7 @@ impl Latch {
     /// 1. `this` points to a latch that is alive when the call begins. It may be freed as
     ///    soon as another thread can see it set.
     pub(crate) unsafe fn set(this: *const Self) {
-        let order = fault::unless(Fault::LatchSetRelaxed, Ordering::AcqRel);
-        let order = if fault::is(Fault::LatchSetNoAcquire) { Ordering::Release } else { order };
+        let order = fault::half(Fault::LatchSetNoAcquire, Fault::LatchSetNoRelease);
         // SAFETY: (1); the reference is used for one swap and dropped before anybody can free.
         let word = unsafe { &raw const (*this).word };
         // Ordering: Release, with `is_set`: the result is visible to the waiter. Acquire, with

@@ -43,19 +43,21 @@ impl Parker {
             self.token.swap(false, Ordering::Relaxed);
             return;
         }
-        // Ordering: Acquire, with the Release of every `unpark` whose token this takes:
-        // what the unparkers did before is visible after.
-        let order = fault::unless(Fault::ParkRelaxed, Ordering::Acquire);
-        while !self.token.swap(false, order) {
+        while !self.take_token() {
             thread::park();
         }
+    }
+
+    fn take_token(&self) -> bool {
+        // Ordering: Acquire, with the Release of every `unpark` whose token this takes:
+        // what the unparkers did before is visible after.
+        self.token.swap(false, fault::unless(Fault::ParkRelaxed, Ordering::Acquire))
     }
 
     /// As [`park`](Self::park), but not beyond `deadline`. True if there was a token.
     pub(crate) fn park_until(&self, deadline: Instant) -> bool {
         loop {
-            // Ordering: as in `park`.
-            if self.token.swap(false, Ordering::Acquire) {
+            if self.take_token() {
                 return true;
             }
             let now = Instant::now();

@@ -3,7 +3,7 @@
 mod broadcast;
 mod join;
 mod join_macro;
-mod parts;
+pub(crate) mod parts;
 mod scope;
 
 pub use broadcast::{BroadcastContext, broadcast};

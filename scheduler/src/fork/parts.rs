@@ -37,7 +37,7 @@ use std::ptr;
 const BIAS: usize = 1 << (usize::BITS - 2);
 
 /// See the module.
-pub(super) struct Parts {
+pub(crate) struct Parts {
     /// Null: none.
     owner: *const Worker,
     /// The owner's, while unsettled. Below zero where it ends more than it begins.
@@ -57,7 +57,7 @@ unsafe impl Send for Parts {}
 /// Whether anything is left to wait for.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) enum Settled {
+pub(crate) enum Settled {
     AllEnded,
     /// The latch will be set.
     SomeOpen,
@@ -73,7 +73,7 @@ impl fmt::Debug for Parts {
 impl Parts {
     /// For a scope on `owner`'s thread, or on none of the pool's workers.
     #[inline]
-    pub(super) fn new(owner: Option<&Worker>) -> Self {
+    pub(crate) fn new(owner: Option<&Worker>) -> Self {
         Self {
             owner: owner.map_or(ptr::null(), ptr::from_ref),
             local: Cell::new(0),
@@ -92,7 +92,7 @@ impl Parts {
 
     /// One more part. The caller is the body or an open part.
     #[inline]
-    pub(super) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         if self.counts_locally() {
             self.local.set(self.local.get() + 1);
         } else {
@@ -109,14 +109,14 @@ impl Parts {
     /// 1. `this` is alive when the call begins, and the part was begun and has not ended. It
     ///    may be freed once all parts have.
     #[inline]
-    pub(super) unsafe fn end(this: *const Self) {
+    pub(crate) unsafe fn end(this: *const Self) {
         // SAFETY: (1): this part is open.
         let parts = unsafe { &*this };
         if parts.counts_locally() {
             parts.local.set(parts.local.get() - 1);
             return;
         }
-        let order = fault::unless(Fault::PartsEndRelaxed, Ordering::AcqRel);
+        let order = fault::half(Fault::PartsEndNoAcquire, Fault::PartsEndNoRelease);
         // Ordering: Release, so that the part's writes reach the owner; Acquire, so that the
         // last one hands on all the others' with the latch.
         if parts.shared.fetch_sub(1, order) == 1 {
@@ -130,7 +130,7 @@ impl Parts {
     /// Owner, unsettled, after the body. Whether all parts have ended; then nobody else comes
     /// here any more, since only an open part begins another.
     #[inline]
-    pub(super) fn none_open(&self) -> bool {
+    pub(crate) fn none_open(&self) -> bool {
         // Ordering: Acquire, with the Release in `end`.
         let order = fault::unless(Fault::PartsNoneOpenRelaxed, Ordering::Acquire);
         let shared = self.shared.load(order);
@@ -138,7 +138,7 @@ impl Parts {
     }
 
     /// Owner, once, after the body: from now on the count is in one place.
-    pub(super) fn settle(&self) -> Settled {
+    pub(crate) fn settle(&self) -> Settled {
         self.settled.set(true);
         let share = self.local.get().wrapping_sub(BIAS.cast_signed());
         let share = if fault::is(Fault::PartsSettleForgetsLocal) {
@@ -146,15 +146,14 @@ impl Parts {
         } else {
             share
         };
-        // Ordering: Acquire, with the Release in `end` of those that ended before; Release, as
-        // every change, to stay in their sequence.
-        let order = fault::unless(Fault::PartsSettleRelaxed, Ordering::AcqRel);
+        // Ordering: Acquire, with the Release in `end` of those that ended before.
+        let order = fault::unless(Fault::PartsSettleRelaxed, Ordering::Acquire);
         let before = self.shared.fetch_add(share.cast_unsigned(), order);
         if before.wrapping_add_signed(share) == 0 { Settled::AllEnded } else { Settled::SomeOpen }
     }
 
     /// Set when a settled scope has no open part.
-    pub(super) fn latch(&self) -> &Latch {
+    pub(crate) fn latch(&self) -> &Latch {
         &self.latch
     }
 }

@@ -314,7 +314,7 @@ impl<T> Core<T> {
     ///
     /// 1. The caller is that party, and this is its last access.
     unsafe fn release(this: NonNull<Self>, party: u8) {
-        let order = fault::unless(Fault::CellReleaseRelaxed, Ordering::AcqRel);
+        let order = fault::half(Fault::CellEndNoAcquire, Fault::CellEndNoRelease);
         let other = (QUEUED | HANDLE) & !party;
         // SAFETY: (1): the party is not released yet.
         let core = unsafe { this.as_ref() };

@@ -18,8 +18,8 @@
 //! Invariant: a block is in one place at a time, so its count goes down once.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicUsize, Ordering, thread_local_const};
-use std::alloc::{self, Layout};
+use crate::sync::{AtomicUsize, alloc, thread_local_const};
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
@@ -154,7 +154,7 @@ impl Cache {
             unsafe { give_back(block) };
         }
         let uncarved = self.uncarved.take();
-        if uncarved != 0 {
+        if uncarved != 0 && !fault::is(Fault::SlabForgetsUncarved) {
             // SAFETY: the uncarved blocks are this thread's.
             unsafe { give_back_n(self.carve.get(), uncarved) };
         }
@@ -210,7 +210,7 @@ impl Cache {
         // SAFETY: the layout is not of size zero.
         let memory = unsafe { alloc::alloc(LAYOUT) };
         let Some(slab) = NonNull::new(memory.cast::<Slab>()) else {
-            alloc::handle_alloc_error(LAYOUT)
+            std::alloc::handle_alloc_error(LAYOUT)
         };
         // SAFETY: the memory is new, large enough and aligned.
         unsafe { slab.write(Slab { out: AtomicUsize::new(blocks(self.block)) }) };
@@ -242,7 +242,7 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
     let out = unsafe { &(*slab).out };
     // Ordering: Release, so that the use of each block comes before the free; Acquire, so that
     // the free comes after all of them.
-    let order = fault::unless(Fault::SlabReleaseRelaxed, Ordering::AcqRel);
+    let order = fault::half(Fault::SlabNoAcquire, Fault::SlabNoRelease);
     if out.fetch_sub(n, order) == n {
         // SAFETY: no block is out any more, so nobody else comes here.
         unsafe { ptr::drop_in_place(slab) };

@@ -168,7 +168,7 @@ impl Gate {
         };
         // Ordering: Release, so that what a root did is visible to whoever ends the pool; Acquire,
         // so that the last one hands on what all others did, with the latches.
-        let order = fault::unless(Fault::GateLeaveRelaxed, Ordering::AcqRel);
+        let order = fault::half(Fault::GateLeaveNoAcquire, Fault::GateLeaveNoRelease);
         let before = self.0.fetch_add(cancelled.wrapping_sub(1), order);
         debug_assert_ne!(before & ROOTS, 0, "left without entering");
         if before & (CLOSED | ROOTS) == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
@@ -225,7 +225,9 @@ impl Lifecycle {
     }
 
     pub(crate) fn tally(&self) -> Tally {
-        Tally(self.gate.0.load(Ordering::Acquire))
+        // Ordering: Acquire, with the Release in `leave`: a root that is not counted as inside is not
+        // named as running either.
+        Tally(self.gate.0.load(fault::unless(Fault::GateTallyRelaxed, Ordering::Acquire)))
     }
 
     /// From now on queued roots are dropped; with `abort`, running ones are asked to stop.

@@ -64,8 +64,10 @@ impl Running {
     }
 
     pub(crate) fn end(&self) {
-        // Relaxed: a reader may see this late, and names a root that has just ended.
-        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
+        // Ordering: Release, as in `begin`: below this root lies another, whose site must be there for
+        // a reader of this store as well.
+        let order = fault::unless(Fault::SitesEndRelaxed, Ordering::Release);
+        self.depth.store(self.depth.load(Ordering::Relaxed) - 1, order);
     }
 
     /// Whether the worker is inside a root. Its own question.
@@ -76,7 +78,8 @@ impl Running {
     /// The outermost roots, outermost first. From another thread, as of a moment ago.
     pub(crate) fn sites(&self) -> impl Iterator<Item = &'static Location<'static>> {
         // Ordering: Acquire, with the Release in `begin`.
-        let depth = self.depth.load(Ordering::Acquire).min(self.sites.len());
+        let order = fault::unless(Fault::SitesReadRelaxed, Ordering::Acquire);
+        let depth = self.depth.load(order).min(self.sites.len());
         self.sites[..depth].iter().filter_map(|site| {
             let site = site.load(Ordering::Relaxed).cast_const();
             // SAFETY: null, or stored from a `&'static Location`, a constant of the program.
@@ -210,8 +213,9 @@ impl Registry {
         }
     }
 
-    /// Drops every root that is queued now, taking from the queues as a thief would; forks go on
-    /// to the global queue. The lifecycle is cancelling, so that running a root drops it.
+    /// Drops the roots that are queued now, taking from the queues as a thief would; forks go on
+    /// to the global queue. What is on its way from one queue to another is left to whoever moves it,
+    /// and is dropped when its turn to run comes. The lifecycle is cancelling, so that running a root drops it.
     ///
     /// Each queue is gone through once, for no more jobs than it held at the start: an owner that
     /// goes on pushing cannot keep the caller here.
@@ -220,18 +224,16 @@ impl Registry {
         // First, while no fork has been moved there.
         self.drop_roots(self.injector.len(), || self.injector.steal());
         for slot in self.slots() {
-            self.drop_roots(slot.stealer.len(), || slot.stealer.steal());
-            if !self.sleep.word().peek().eager() {
-                // Pairs with the `light` of the owner's push. If that came first, the job is
-                // counted here. If this came first, the flag is visible to the owner when it comes
-                // to run the job; a thief of the same moment may still run it.
-                heavy();
+            // The head first: jobs move from there to the tail.
+            let forces = !self.sleep.word().peek().eager();
+            if forces && !fault::is(Fault::CancelSkipsHeads) {
                 self.drop_roots(slot.head.len_for_thief(), || {
                     let top = slot.head.top();
                     heavy();
                     slot.head.force(top)
                 });
             }
+            self.drop_roots(slot.stealer.len(), || slot.stealer.steal());
         }
     }
 

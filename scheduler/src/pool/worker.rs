@@ -444,12 +444,7 @@ impl Worker {
             }
             if !self.word().peek().eager() && !fault::is(Fault::NoForcedSteal) {
                 for victim in self.victims() {
-                    let top = if fault::is(Fault::TopAfterHeavy) {
-                        self.registry.slot(victim).head.top()
-                    } else {
-                        self.tops[victim].get()
-                    };
-                    match self.force(victim, top) {
+                    match self.force(victim, self.tops[victim].get()) {
                         Steal::Success(job) => return Some(job),
                         Steal::Empty => {}
                         // Its owner or another thief took one; there may be more behind it.

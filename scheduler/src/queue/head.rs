@@ -19,7 +19,8 @@
 //! wants index `i` has read `top = i`, then `heavy`, then `bottom > i`.
 //! - If the thief's `heavy` came before the owner's `light`, the owner's read of `top` sees at
 //!   least what the thief read, `i`: it goes for the exchange too.
-//! - If the owner's `light` came first, the thief reads `bottom = i`, and takes nothing.
+//! - If the owner's `light` came first, the thief reads `bottom = i` or a later value. That of a
+//!   later push would be another job at `i`, and the owner's pop of this one is over.
 //!
 //! That is why a thief must read `top` *before* its `heavy`, and why it takes one job for each
 //! `heavy`: for a second one `top` would be newer than the barrier. The owner may take several at
@@ -31,8 +32,8 @@
 //! Where there is no asymmetric barrier ([`Barrier::Fence`](crate::Barrier)) nobody forces,
 //! and the owner publishes each job at once: then only the owner touches `top`.
 //!
-//! The protocol is Chase and Lev's (SPAA 2005), with the orderings of Lê et al. (PPoPP 2013)
-//! and the owner's fence moved to the thief.
+//! The protocol is Chase and Lev's (SPAA 2005) as Lê et al. (PPoPP 2013) have it for C11, with the
+//! owner's fence moved to the thief; a thief reads `top` relaxed, since its barrier follows.
 
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
@@ -170,7 +171,8 @@ impl Head {
         // Ordering: Acquire, with the Release of `move_top`: a thief's read of a slot comes before
         // the owner uses the slot again. (Loom cannot show the opposite: it would be a load that
         // reads from a store after it.)
-        self.bottom.load(Ordering::Relaxed) - self.top.load(Ordering::Acquire)
+        let order = fault::unless(Fault::HeadLenRelaxed, Ordering::Acquire);
+        self.bottom.load(Ordering::Relaxed) - self.top.load(order)
     }
 
     /// Owner. How many more jobs fit.
@@ -199,6 +201,7 @@ impl Head {
     /// Thief. Takes the oldest job: `top` was read before the thief's `heavy`, this call is
     /// after it.
     pub(crate) fn force(&self, top: u64) -> super::Steal<JobRef> {
+        let top = if fault::is(Fault::TopAfterHeavy) { self.top() } else { top };
         // Ordering: Acquire, with the Release in `push`.
         let bottom = self.bottom.load(fault::unless(Fault::HeadForceRelaxed, Ordering::Acquire));
         if top >= bottom {
@@ -220,8 +223,9 @@ impl Head {
     }
 
     fn move_top(&self, top: u64, end: u64) -> bool {
-        // Ordering: Release, with the Acquire in `len`: the slots have been read. SeqCst as in Lê
-        // et al., which costs no more; what orders `top` against `bottom` are `light` and `heavy`.
+        // Ordering: Release, with the Acquire in `len`: the slots have been read. What orders `top`
+        // against `bottom` are `light` and `heavy`; SeqCst as in Lê et al. all the same, since C11, as
+        // opposed to C++20, gives fences no hold on a value that a third thread has handed on.
         let order = fault::unless(Fault::HeadMoveTopRelaxed, Ordering::SeqCst);
         self.top.compare_exchange(top, end, order, Ordering::Relaxed).is_ok()
     }

@@ -140,8 +140,10 @@ impl Sleep {
         if !fault::is(Fault::ClaimUncounted) {
             self.word.sleep_to_search();
         }
-        // Ordering: Release, with the Acquire in `sleep`: the worker has been counted over.
-        slot.state.store(WOKEN, fault::unless(Fault::WokenRelaxed, Ordering::Release));
+        // Relaxed: the worker has been counted over, and its own change of the word, which follows
+        // its load of this, cannot come before that one: both are AcqRel, so this store would then
+        // happen after the load that reads it.
+        slot.state.store(WOKEN, Ordering::Relaxed);
         self.parker(index).unpark();
         true
     }
@@ -210,9 +212,8 @@ impl Prepared<'_> {
         let parker = self.sleep.parker(self.index);
         let slot = &self.sleep.slots[self.index];
         if latch.watch(parker) == Watch::Watching {
-            // Ordering: Acquire, with the Release of WOKEN.
-            let order = fault::unless(Fault::SleepReadsRelaxed, Ordering::Acquire);
-            while slot.state.load(order) != WOKEN && !latch.is_set() {
+            // Relaxed, see `wake_slot`.
+            while slot.state.load(Ordering::Relaxed) != WOKEN && !latch.is_set() {
                 parker.park();
                 if fault::is(Fault::SleepTrustsToken) {
                     break;
@@ -238,10 +239,8 @@ impl Prepared<'_> {
         if mine.is_ok() || fault::is(Fault::SleepEndsTwice) {
             return true;
         }
-        // Ordering: Acquire, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its
-        // count to change.
-        let order = fault::unless(Fault::SleepReadsRelaxed, Ordering::Acquire);
-        while slot.state.load(order) != WOKEN {
+        // Relaxed, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its count to change.
+        while slot.state.load(Ordering::Relaxed) != WOKEN {
             spin_loop();
         }
         slot.state.store(AWAKE, Ordering::Relaxed);

@@ -47,7 +47,7 @@ pub(crate) struct Word(AtomicU64);
 /// Ordering: AcqRel: a reader of any later value has synchronised with every earlier change, and
 /// with what a worker wrote before it counted itself over: its slot's state.
 fn change() -> Ordering {
-    fault::unless(Fault::WordRelaxed, Ordering::AcqRel)
+    fault::half(Fault::WordNoAcquire, Fault::WordNoRelease)
 }
 
 impl Word {

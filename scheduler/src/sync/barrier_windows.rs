@@ -1,7 +1,7 @@
 //! `FlushProcessWriteBuffers`. See `asymmetric.rs`.
 
 use super::Barrier;
-use std::sync::atomic::{Ordering, compiler_fence};
+use std::sync::atomic::{Ordering, compiler_fence, fence};
 
 #[link(name = "kernel32")]
 unsafe extern "system" {
@@ -27,5 +27,8 @@ pub(crate) fn light_owner() {
 /// The idle half.
 #[cold]
 pub(crate) fn heavy() {
+    // Of the caller's own loads the call promises nothing.
+    fence(Ordering::SeqCst);
     FlushProcessWriteBuffers();
+    fence(Ordering::SeqCst);
 }

@@ -31,7 +31,9 @@ faults! {
     HeadPopNoCas: "head: `pop` takes the last job without an exchange",
     HeadPopKeepsBottom: "head: a pop of the last job does not put `bottom` back",
     HeadTakeNoCas: "head: `take_oldest` stores `top` without an exchange",
+    HeadLenRelaxed: "head: the owner reads `top` relaxed before it uses a slot again",
     HeadForceRelaxed: "head: a thief reads `bottom` relaxed",
+    TopAfterHeavy: "head: a thief reads `top` after its `heavy`",
     HeadMoveTopRelaxed: "head: the exchange of `top` is relaxed",
     PopIgnoresLatch: "worker: a fork is taken back by its index alone",
     PushNoLight: "worker: `push` without `light` before it looks for idle workers",
@@ -46,7 +48,6 @@ faults! {
     LookSkipsInjector: "worker: the last look leaves the global queue out",
     LookSkipsInbox: "worker: the last look leaves the worker's inbox out",
     LookSkipsTails: "worker: the last look leaves the tails out",
-    TopAfterHeavy: "worker: the last look reads `top` after its `heavy`",
     LookIgnoresRetry: "worker: the last look ends although somebody was in its way",
     AnnounceToNoLight: "sleep: an announcement to one worker without `light`",
     ClaimIgnored: "sleep: a claimer wakes a worker that another one has claimed",
@@ -55,17 +56,16 @@ faults! {
     SleepEndsTwice: "sleep: a worker ends its sleep although it was claimed",
     SleepTrustsToken: "sleep: a worker does not look why it was unparked",
     LeaveWakesNobody: "sleep: the last searcher leaves without waking another",
-    WordRelaxed: "sleep: the changes of the word are relaxed",
+    WordNoAcquire: "sleep: the changes of the word are Release alone",
+    WordNoRelease: "sleep: the changes of the word are Acquire alone",
     PrepareRelaxed: "sleep: a worker writes SLEEPING relaxed",
     ClaimRelaxed: "sleep: a claimer's exchange is relaxed",
-    WokenRelaxed: "sleep: a claimer writes WOKEN relaxed",
-    SleepReadsRelaxed: "sleep: a worker reads WOKEN relaxed",
     LatchIsSetRelaxed: "latch: `is_set` reads relaxed",
     LatchWatchRelaxed: "latch: `watch` stores the watcher relaxed",
     LatchWatchReadsRelaxed: "latch: `watch` reads relaxed that the latch is set",
     LatchSetNoAcquire: "latch: `set` swaps with Release alone",
+    LatchSetNoRelease: "latch: `set` swaps with Acquire alone",
     LatchSetNoWake: "latch: `set` does not unpark",
-    LatchSetRelaxed: "latch: `set` swaps relaxed",
     LatchTouchedAfterSet: "latch: `set` reads the word again after its swap",
     LatchUnwatchForgets: "latch: `unwatch` leaves its reference in the word",
     LatchWatchIgnoresSet: "latch: `watch` does not tell that the latch is set",
@@ -73,7 +73,8 @@ faults! {
     UnparkRelaxed: "park: `unpark` swaps relaxed",
     UnparkLooksFirst: "park: `unpark` does nothing if there is a token",
     ParkIgnoresToken: "park: `park` blocks first and clears the token after",
-    PartsEndRelaxed: "scope: a part's end is counted relaxed",
+    PartsEndNoAcquire: "scope: a part's end is counted with Release alone",
+    PartsEndNoRelease: "scope: a part's end is counted with Acquire alone",
     PartsSettleForgetsLocal: "scope: parts that ended on the owner's thread are forgotten",
     PartsNoneOpenRelaxed: "scope: the owner reads the count relaxed",
     PartsSettleRelaxed: "scope: the owner settles the count relaxed",
@@ -84,15 +85,23 @@ faults! {
     GateChecksThenEnters: "pool: a submitter looks at the gate, then enters",
     GateCloseForgets: "pool: closing an empty pool does not end the workers",
     SitesRelaxed: "pool: a root's site is told relaxed",
-    GateLeaveRelaxed: "pool: a root leaves relaxed",
+    SitesEndRelaxed: "pool: a root's end is told relaxed",
+    SitesReadRelaxed: "pool: the sites of running roots are read relaxed",
+    GateLeaveNoAcquire: "pool: a root leaves with Release alone",
+    GateLeaveNoRelease: "pool: a root leaves with Acquire alone",
+    GateTallyRelaxed: "pool: the roots inside are read relaxed for a report",
     GateCloseRelaxed: "pool: the gate is closed relaxed",
     ExitTellsNobody: "pool: the last worker to end tells nobody",
     ExitForgets: "pool: who asks for the end after it is not told",
-    SlabReleaseRelaxed: "slab: a block is given back relaxed",
+    SlabNoAcquire: "slab: a block is given back with Release alone",
+    SlabNoRelease: "slab: a block is given back with Acquire alone",
+    SlabForgetsUncarved: "slab: the blocks that were never used are not given back",
+    CancelSkipsHeads: "pool: a cancelling shutdown leaves the heads to the workers",
     CancelSkipsQueues: "pool: a cancelling shutdown leaves the queued jobs to the workers",
     GateLeaveForgets: "pool: the last root to leave does not end the workers",
     CellLoadRelaxed: "cell: the runner reads relaxed whether there is a handle",
-    CellReleaseRelaxed: "cell: a party ends relaxed",
+    CellEndNoAcquire: "cell: a party ends with Release alone",
+    CellEndNoRelease: "cell: a party ends with Acquire alone",
     CellClaimIgnored: "cell: a claim always succeeds",
 }
 
@@ -100,6 +109,18 @@ faults! {
 #[inline(always)]
 pub(crate) fn unless(fault: Fault, order: Ordering) -> Ordering {
     if is(fault) { Ordering::Relaxed } else { order }
+}
+
+/// AcqRel, or the half of it that a seeded fault leaves.
+#[inline(always)]
+pub(crate) fn half(no_acquire: Fault, no_release: Fault) -> Ordering {
+    if is(no_acquire) {
+        Ordering::Release
+    } else if is(no_release) {
+        Ordering::Acquire
+    } else {
+        Ordering::AcqRel
+    }
 }
 
 #[cfg(any(scheduler_loom, scheduler_shuttle))]

@@ -11,6 +11,11 @@ pub(crate) use once::OnceLock;
 /// Loom has no statics.
 pub(crate) use std::sync::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 
+/// Fails a model at whose end something is still allocated.
+pub(crate) mod alloc {
+    pub(crate) use loom::alloc::{alloc, dealloc};
+}
+
 pub(crate) mod thread {
     use std::cell::Cell;
     use std::num::NonZero;
@@ -116,12 +121,12 @@ mod once {
         #[track_caller]
         pub(crate) fn set(&self, value: T) -> Result<(), T> {
             self.0.with_mut(|slot| {
-                // SAFETY: the cell fails the model if this access is not exclusive.
-                let slot = unsafe { &mut *slot };
-                if slot.is_some() {
+                // SAFETY: the cell fails the model if another thread is here.
+                if unsafe { (*slot).is_some() } {
                     return Err(value);
                 }
-                *slot = Some(value);
+                // SAFETY: as above, and nobody has a reference to what is not there.
+                unsafe { *slot = Some(value) };
                 Ok(())
             })
         }

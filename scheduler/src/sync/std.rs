@@ -7,6 +7,10 @@ pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
 pub(crate) use std::sync::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 pub(crate) use std::time::Instant;
 
+pub(crate) mod alloc {
+    pub(crate) use std::alloc::{alloc, dealloc};
+}
+
 pub(crate) mod thread {
     pub(crate) use std::thread::{
         Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
