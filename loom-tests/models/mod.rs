@@ -112,6 +112,7 @@ models! {
         shutdown_from_a_worker: Some(3),
         shutdown_of_an_idle_pool: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
+        cancel_before_a_stuck_spawner: Some(3),
     }
 }
 

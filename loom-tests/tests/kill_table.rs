@@ -87,6 +87,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("GateChecksThenEnters", "submit_racing_drain_one_worker"),
     Seeded::new("GateCloseForgets", "shutdown_of_an_idle_pool"),
     Seeded::new("CancelSkipsQueues", "cancel_behind_a_stuck_worker"),
+    Seeded::new("SubmitIgnoresCancel", "cancel_before_a_stuck_spawner"),
     Seeded::new("GateLeaveForgets", "submit_racing_drain_one_worker"),
     Seeded::new("CellLoadRelaxed", "cell_handle_dropped_against_completion"),
     Seeded::new("CellReleaseRelaxed", "cell_handle_dropped_against_completion"),

@@ -112,6 +112,7 @@ models! {
     shutdown_from_a_worker,
     shutdown_of_an_idle_pool,
     cancel_behind_a_stuck_worker,
+    cancel_before_a_stuck_spawner,
 }
 
 #[test]

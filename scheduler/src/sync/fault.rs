@@ -61,6 +61,7 @@ faults! {
     GateChecksThenEnters: "pool: a submitter looks at the gate, then enters",
     GateCloseForgets: "pool: closing an empty pool does not end the workers",
     CancelSkipsQueues: "pool: a cancelling shutdown leaves the queued jobs to the workers",
+    SubmitIgnoresCancel: "pool: who submits while the pool is cancelled leaves the job to the workers",
     GateLeaveForgets: "pool: the last root to leave does not end the workers",
     CellLoadRelaxed: "cell: the runner reads relaxed whether there is a handle",
     CellReleaseRelaxed: "cell: a party ends relaxed",
