@@ -138,6 +138,7 @@ models! {
         shutdown_of_an_idle_pool: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
         cancel_in_the_head_of_a_stuck_worker: Some(3),
+        cancel_before_a_stuck_spawner: Some(3),
     }
 }
 

@@ -266,6 +266,21 @@ pub(super) fn cancel_in_the_head_of_a_stuck_worker() {
     assert_eq!(ledger::runs(0), 0);
 }
 
+/// As above, where the running closure spawns the other one while the pool is cancelled: it may
+/// come to the queue after whoever cancels has been there.
+pub(super) fn cancel_before_a_stuck_spawner() {
+    let pool = sleeping_pool(1);
+    let freed = Arc::new(Latch::new());
+    let frees = SetOnDrop(Arc::clone(&freed));
+    let running = pool.spawn(move || {
+        drop(task::spawn(move || drop(frees)));
+        freed.wait();
+    });
+    let report = pool.shutdown(Shutdown::CancelQueued);
+    assert!(report.stragglers.is_empty() && report.cancelled <= 2);
+    let _ = running.join();
+}
+
 /// Releases who waits, from its destructor.
 struct SetOnDrop(Arc<Latch>);
 

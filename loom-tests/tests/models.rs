@@ -144,6 +144,7 @@ models! {
     shutdown_of_an_idle_pool,
     cancel_behind_a_stuck_worker,
     cancel_in_the_head_of_a_stuck_worker,
+    cancel_before_a_stuck_spawner,
 }
 
 #[test]

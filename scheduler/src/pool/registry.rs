@@ -199,6 +199,18 @@ impl Registry {
         }
     }
 
+    /// As [`submit`](Self::submit), for a root that has entered. If the pool is being cancelled, it
+    /// may be too late for whoever goes through the queues, so the caller does it once more.
+    #[inline]
+    pub(crate) fn submit_root(&self, job: JobRef) {
+        self.submit(job.into_root());
+        // Relaxed: every submission ends with a `light`, which pairs with the `heavy` in
+        // `drop_queued_roots`: either this sees the flag, or that sees the job.
+        if self.lifecycle.is_cancelling() && !fault::is(Fault::SubmitIgnoresCancel) {
+            self.drop_queued_roots();
+        }
+    }
+
     /// Queues a job globally.
     pub(crate) fn inject(&self, job: JobRef) {
         self.injector.push(job);
@@ -221,6 +233,12 @@ impl Registry {
     /// goes on pushing cannot keep the caller here.
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
+        // Pairs with the `light` of a submission. If that came first, the job is found here, or on
+        // its way to be run. If this came first, the submitter sees that the pool is cancelled, and
+        // comes here itself.
+        if !fault::is(Fault::CancelNoHeavy) {
+            heavy();
+        }
         // First, while no fork has been moved there.
         self.drop_roots(self.injector.len(), || self.injector.steal());
         for slot in self.slots() {
@@ -353,7 +371,7 @@ impl Registry {
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.
         let job_ref = unsafe { job.as_job_ref() };
-        self.inject(job_ref.into_root());
+        self.submit_root(job_ref);
         wait(job.latch());
         // SAFETY: the latch is set.
         match unsafe { job.take_result() } {

@@ -157,7 +157,7 @@ where
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (job, handle) = unsafe { cell::new(f, root) };
-    registry.submit(job.into_root());
+    registry.submit_root(job);
     Ok(JoinHandle::submitted(handle))
 }
 

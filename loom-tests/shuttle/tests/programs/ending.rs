@@ -253,8 +253,8 @@ impl Drop for Holds {
     }
 }
 
-/// All workers are stuck until what is queued, in the global queue and behind themselves, is gone:
-/// whoever cancels has to drop it.
+/// One worker or two are stuck until what is queued, in the global queue and behind themselves, is
+/// gone: whoever cancels has to drop it, or who comes with it too late.
 pub(crate) fn cancel_behind_stuck_workers() {
     let modes = [
         Shutdown::CancelQueued,
@@ -263,7 +263,8 @@ pub(crate) fn cancel_behind_stuck_workers() {
         Shutdown::DrainFor(Duration::from_secs(1)),
     ];
     let mode = modes[thread_rng().gen_range(0..modes.len())];
-    let pool = pool(WORKERS);
+    let workers = thread_rng().gen_range(1..=2);
+    let pool = pool(workers);
     let all = Arc::new((Mutex::new(0), Condvar::new()));
     let stuck = |_| {
         let all = Arc::clone(&all);
@@ -279,12 +280,14 @@ pub(crate) fn cancel_behind_stuck_workers() {
             }
         })
     };
-    let running: Vec<JoinHandle<()>> = (0..WORKERS).map(stuck).collect();
+    let running: Vec<JoinHandle<()>> = (0..workers).map(stuck).collect();
     let queued = |_| {
         let holds = Holds::new(&all);
         pool.spawn(move || drop(holds))
     };
-    let queued: Vec<JoinHandle<()>> = (0..WORKERS).map(queued).collect();
+    let queued: Vec<JoinHandle<()>> = (0..workers).map(queued).collect();
+    // While they come to it, or later.
+    work(thread_rng().gen_range(0..64));
     let _ = pool.shutdown(mode);
     for handle in running.into_iter().chain(queued) {
         assert!(handle.join().err().is_none_or(|error| error.is_cancelled()));

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Read by the child: fault, program, strategy, schedules, with spaces between them.
 const CASE: &str = "KILL_TABLE_CASE";
 /// Within so many schedules each fault has to be found.
-const WITHIN: usize = 500;
+const WITHIN: usize = 2_000;
 
 /// Longer than any search of so many schedules.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -86,6 +86,7 @@ const FOUND_BY: &[Seeded] = &[
     pct("GateCloseForgets", "short_lives"),
     random("CancelSkipsQueues", "cancel_behind_stuck_workers"),
     pct("CancelSkipsQueues", "cancel_behind_stuck_workers"),
+    pct("SubmitIgnoresCancel", "cancel_behind_stuck_workers"),
     random("GateLeaveForgets", "shutdown_from_a_job"),
     pct("GateLeaveForgets", "shutdown_from_a_job"),
     random("CellClaimIgnored", "handles_at_random"),

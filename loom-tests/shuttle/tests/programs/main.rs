@@ -90,6 +90,28 @@ macro_rules! programs {
     };
 }
 
+/// The sizes in `sync/shuttle.rs` are small enough for a tree of forks to get everywhere.
+#[test]
+fn trees_reach_all_of_the_deque() {
+    let program = program("join_tree");
+    let counts = |strategy| {
+        let search = Search { program, strategy, seed: 1, schedules: 100, fault: None };
+        search.run(None).counts
+    };
+    let mut total = counts(Strategy::Random);
+    total += counts(Strategy::Pct);
+    let reached = [
+        total.steals_tail,
+        total.steals_forced,
+        total.steals_injected,
+        total.publishes,
+        total.spilled,
+        total.parks,
+        total.wakes,
+    ];
+    assert!(reached.iter().all(|&count| count > 0), "{total:?}");
+}
+
 programs! {
     tree, 2_000 schedules {
         join_tree,
