@@ -5,8 +5,11 @@
 //! Faults that the models must find are switched in [`fault`], which is `const false` in a
 //! normal build.
 
-#[cfg(not(scheduler_loom))]
+#[cfg(all(not(scheduler_loom), not(scheduler_jitter)))]
 #[path = "std.rs"]
+mod imp;
+#[cfg(all(not(scheduler_loom), scheduler_jitter))]
+#[path = "jitter.rs"]
 mod imp;
 #[cfg(scheduler_loom)]
 #[path = "loom.rs"]
@@ -14,6 +17,8 @@ mod imp;
 
 pub(crate) mod asymmetric;
 pub(crate) mod fault;
+#[cfg_attr(scheduler_jitter, path = "start_jitter.rs")]
+pub(crate) mod start;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;

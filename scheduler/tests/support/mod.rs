@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+pub(crate) mod stress;
+
 use scheduler::{JoinHandle, ThreadPool};
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
