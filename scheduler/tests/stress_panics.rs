@@ -98,7 +98,7 @@ fn scopes(pool: &ThreadPool, jobs: usize, progress: &Progress) {
     let tally = Arc::new(Tally::default());
     for from in (0..jobs).step_by(4000) {
         // Of each four panics one goes to its handle, and the scope does not see it.
-        let to_handle = |job: usize| is_bad(job) && job / 1000 % 4 == 0;
+        let to_handle = |job: usize| is_bad(job) && (job / 1000).is_multiple_of(4);
         let caught = panic::catch_unwind(AssertUnwindSafe(|| {
             pool.scope(|s| {
                 for job in from..from + 4000 {
