@@ -204,7 +204,7 @@ fn round(workers: usize, random: &mut Random, progress: &Progress) {
 fn each_closure_and_each_value_is_dropped_once() {
     each_size("each_closure_and_each_value_is_dropped_once", |workers, progress| {
         let mut random = Random::new(workers as u64);
-        for _ in 0..amount(100, 3000, 100_000) {
+        for _ in 0..amount(100, 1500, 50_000) {
             round(workers, &mut random, progress);
         }
     });

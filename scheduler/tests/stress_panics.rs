@@ -178,7 +178,7 @@ fn one_job_in_a_thousand_panics() {
     silence_thrown();
     for workers in support::stress::SIZES {
         guarded(&format!("one_job_in_a_thousand_panics, {workers} workers"), move |progress| {
-            one_in_a_thousand(workers, amount(8000, 400_000, 20_000_000), progress);
+            one_in_a_thousand(workers, amount(8000, 200_000, 20_000_000), progress);
         });
     }
 }

@@ -92,7 +92,7 @@ fn as_many_jobs_as_workers_meet() {
     each_size("as_many_jobs_as_workers_meet", |workers, progress| {
         let pool = progress.pool(workers);
         let mut random = Random::new(workers as u64);
-        for round in 0..amount(300, 20_000, 1_000_000) {
+        for round in 0..amount(300, 5000, 200_000) {
             // Short jobs, so that the workers are anywhere between work and sleep.
             for _ in 0..random.below(4) {
                 let spins = random.below(500);

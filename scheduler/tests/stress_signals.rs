@@ -245,7 +245,7 @@ impl Process {
 const MODES: [&str; 4] = ["drain", "soon", "cancel", "abort"];
 
 fn terminate(name: &str, workers: usize, progress: &Progress) {
-    for (round, mode) in MODES.into_iter().cycle().take(amount(4, 40, 1000)).enumerate() {
+    for (round, mode) in MODES.into_iter().cycle().take(amount(4, 20, 1000)).enumerate() {
         let mut child = Process::new(name, &format!("{mode} {workers}"));
         assert_eq!(child.hears(), "ready");
         thread::sleep(Duration::from_millis(round as u64 % 7));
@@ -278,7 +278,7 @@ fn pause(name: &str, workers: usize, progress: &Progress) {
     assert_eq!(child.hears(), "loaded");
     child.pauses(long, |_| ());
     // Short ones stop its threads in many places. Many threads take long to stop.
-    for pulse in 0..amount(20, 200, 20_000) / workers.div_ceil(8) as u64 {
+    for pulse in 0..amount(20, 100, 20_000) / workers.div_ceil(8) as u64 {
         thread::sleep(Duration::from_micros(pulse % 10 * 300));
         child.pauses(Duration::from_millis(1), |_| ());
         progress.round();

@@ -41,7 +41,7 @@ const WAKE_ONE_IN: u64 = 16;
 /// Mostly nothing; else a spin, a yield or a sleep.
 fn pause() {
     let draw = draw();
-    if draw % PAUSE_ONE_IN != 0 {
+    if !draw.is_multiple_of(PAUSE_ONE_IN) {
         return;
     }
     let draw = draw / PAUSE_ONE_IN;
@@ -119,14 +119,14 @@ pub(crate) mod thread {
 
     pub(crate) fn park() {
         pause();
-        if draw() % WAKE_ONE_IN != 0 {
+        if !draw().is_multiple_of(WAKE_ONE_IN) {
             thread::park();
         }
     }
 
     pub(crate) fn park_timeout(timeout: Duration) {
         pause();
-        if draw() % WAKE_ONE_IN != 0 {
+        if !draw().is_multiple_of(WAKE_ONE_IN) {
             thread::park_timeout(timeout);
         }
     }
