@@ -42,6 +42,23 @@ fn one_job_at_a_time_newest_first() {
     });
 }
 
+/// Also where so many lie in the deque that they are moved about in bundles.
+#[test]
+fn each_yield_is_one_job() {
+    watchdog("each_yield_is_one_job", || {
+        const MANY: usize = 30_000;
+        let pool = pool(1);
+        let ran = AtomicUsize::new(0);
+        pool.scope(|s| {
+            (0..MANY).for_each(|_| drop(s.spawn(|| ran.fetch_add(1, SeqCst))));
+            for n in 1..=MANY {
+                assert_eq!((yield_now(), ran.load(SeqCst)), (Some(Yield::Executed), n));
+            }
+            assert_eq!(yield_now(), Some(Yield::Idle));
+        });
+    });
+}
+
 #[test]
 fn takes_from_the_global_queue() {
     watchdog("takes_from_the_global_queue", || {

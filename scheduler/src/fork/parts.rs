@@ -29,7 +29,7 @@
 use crate::latch::Latch;
 use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, start};
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
@@ -76,9 +76,13 @@ impl Parts {
     pub(crate) fn new(owner: Option<&Worker>) -> Self {
         Self {
             owner: owner.map_or(ptr::null(), ptr::from_ref),
-            local: Cell::new(0),
+            local: Cell::new(start::PARTS),
             settled: Cell::new(owner.is_none()),
-            shared: AtomicUsize::new(if owner.is_some() { BIAS } else { 1 }),
+            shared: AtomicUsize::new(if owner.is_some() {
+                BIAS.wrapping_sub_signed(start::PARTS)
+            } else {
+                1
+            }),
             latch: Latch::new(),
         }
     }

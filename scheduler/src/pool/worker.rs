@@ -18,7 +18,7 @@ use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
     Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND,
-    spin_loop, thread_local_const,
+    spin_loop, start, thread_local_const,
 };
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -76,7 +76,7 @@ impl Worker {
             tail,
             index,
             rng: XorShift32::new(index),
-            picks: Cell::new(0),
+            picks: Cell::new(start::PICKS),
             forced_from: Cell::new(None),
             tops: (0..registry.len()).map(|_| Cell::new(0)).collect(),
             registry,

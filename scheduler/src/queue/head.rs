@@ -38,7 +38,7 @@
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, start};
 use crossbeam_utils::CachePadded;
 use std::ptr;
 
@@ -64,10 +64,11 @@ pub(crate) enum Pop {
 
 impl Head {
     pub(crate) fn new() -> Self {
+        let start = start::head();
         Self {
-            bottom: AtomicU64::new(0),
+            bottom: AtomicU64::new(start),
             slots: (0..HEAD_CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
-            top: CachePadded::new(AtomicU64::new(0)),
+            top: CachePadded::new(AtomicU64::new(start)),
         }
     }
 

@@ -5,8 +5,11 @@
 //! the checker's, and the protocols above it are unchanged. Faults that the models must find are
 //! switched in [`fault`], which is `const false` in a normal build.
 
-#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_jitter)))]
 #[path = "std.rs"]
+mod imp;
+#[cfg(all(scheduler_jitter, not(any(scheduler_loom, scheduler_shuttle))))]
+#[path = "jitter.rs"]
 mod imp;
 #[cfg(scheduler_loom)]
 #[path = "loom.rs"]
@@ -21,6 +24,8 @@ mod cell;
 #[cfg(any(scheduler_loom, scheduler_shuttle))]
 mod clock;
 pub(crate) mod fault;
+#[cfg_attr(scheduler_jitter, path = "start_jitter.rs")]
+pub(crate) mod start;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 //! The seam in a normal build: `std`.
 
-pub(crate) use super::cell::UnsafeCell;
+pub(crate) use crate::sync::cell::UnsafeCell;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
 /// For statics.

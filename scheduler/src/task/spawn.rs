@@ -234,11 +234,12 @@ pub fn yield_now() -> Option<Yield> {
 }
 
 fn yield_on(worker: &Worker) -> Yield {
-    match worker.take_local().or_else(|| worker.steal_public()) {
-        Some(job) => {
-            worker.run(job);
-            Yield::Executed
+    while let Some(job) = worker.take_local().or_else(|| worker.steal_public()) {
+        let only_unpacked = job.is_bundle();
+        worker.run(job);
+        if !only_unpacked {
+            return Yield::Executed;
         }
-        None => Yield::Idle,
     }
+    Yield::Idle
 }

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+pub(crate) mod stress;
+
 use scheduler::{JoinHandle, ThreadPool};
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -227,15 +229,20 @@ pub(crate) fn case() -> Option<String> {
     std::env::var(CASE).ok()
 }
 
-/// Runs the test `name` of this file again, in a process of its own with these variables; it
-/// finds the case by [`case`].
-pub(crate) fn child(name: &str, case: &str, variables: &[(&str, &str)]) -> Output {
+/// To run the test `name` of this file again, in a process of its own; it finds the case by
+/// [`case`].
+pub(crate) fn child_command(name: &str, case: &str) -> Command {
     let this = std::env::current_exe().expect("the path of this test");
-    Command::new(this)
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+    let mut command = Command::new(this);
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(CASE, case);
+    command
+}
+
+/// Runs a [`child_command`] with these variables, and without those that change the defaults.
+pub(crate) fn child(name: &str, case: &str, variables: &[(&str, &str)]) -> Output {
+    child_command(name, case)
         .env_remove("SCHEDULER_NUM_THREADS")
         .env_remove("SCHEDULER_BARRIER")
-        .env(CASE, case)
         .envs(variables.iter().copied())
         .output()
         .expect("this test as a child")
