@@ -4,6 +4,7 @@
 mod support;
 
 use scheduler::{Shutdown, ThreadPool, spawn};
+use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -41,11 +42,11 @@ fn spawn_some(pool: &ThreadPool, n: u64, drops: &Drops, ran: &Arc<AtomicUsize>) 
     }
 }
 
-/// Two threads submit until they are refused.
-fn shutdown_while_submitting(pool: &ThreadPool, mode: Shutdown) {
+/// Two threads submit until they are refused. If they wait for each closure, the pool is often
+/// empty, and its end comes between any two steps of a submission.
+fn shutdown_while_submitting(pool: &ThreadPool, mode: Shutdown, waiting: bool, spins: u64) {
     let drops = Drops::default();
-    let ran = AtomicUsize::new(0);
-    let ran = Arc::new(ran);
+    let ran = Arc::new(AtomicUsize::new(0));
     let (accepted, made) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|s| {
         for _ in 0..2 {
@@ -58,6 +59,7 @@ fn shutdown_while_submitting(pool: &ThreadPool, mode: Shutdown) {
                         ran.fetch_add(1, SeqCst);
                     });
                     match submitted {
+                        Ok(handle) if waiting => _ = handle.join(),
                         Ok(handle) => drop(handle),
                         Err(_) => break,
                     }
@@ -65,6 +67,7 @@ fn shutdown_while_submitting(pool: &ThreadPool, mode: Shutdown) {
                 }
             });
         }
+        (0..spins).for_each(|_| spin_loop());
         let report = pool.shutdown(mode);
         let given_up = !report.stragglers.is_empty();
         assert!(!given_up || mode == Shutdown::DrainFor(Duration::ZERO), "{report:?}");
@@ -87,7 +90,7 @@ fn lifetime(workers: usize, random: &mut Random, hooks: &Arc<Hooks>) {
         0 => {}
         1 => assert_eq!(pool.install(|| fib(8)), 21),
         2 => drop(pool.broadcast(|worker| worker.index())),
-        3 => {
+        3 | 6 => {
             let mode = match random.below(5) {
                 0 => Shutdown::Drain,
                 1 => Shutdown::DrainFor(Duration::MAX),
@@ -95,7 +98,7 @@ fn lifetime(workers: usize, random: &mut Random, hooks: &Arc<Hooks>) {
                 3 => Shutdown::CancelQueued,
                 _ => Shutdown::Abort,
             };
-            shutdown_while_submitting(&pool, mode);
+            shutdown_while_submitting(&pool, mode, kind == 6, random.below(20_000));
         }
         // A pool that is made, used and ended on a worker of another.
         4 => {

@@ -6,10 +6,10 @@ mod support;
 use scheduler::{ThreadPool, join, spawn};
 use std::hint::spin_loop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use support::stress::{Random, amount, each_size};
-use support::wait_until;
+use support::{usable, wait_until};
 
 /// Where the jobs of a round meet. Blocking, as by a lock, or spinning, as by a flag.
 struct Meeting {
@@ -101,5 +101,27 @@ fn as_many_jobs_as_workers_meet() {
             assert_eq!(meet(&pool, random.below(8), round % 2 == 0), workers);
             progress.round();
         }
+    });
+}
+
+/// One job at a time, whose owner waits for it and looks at its deque no more, while the others
+/// are on their way to sleep: the store of the push races their last look.
+#[test]
+fn a_stuck_owners_job_runs() {
+    each_size("a_stuck_owners_job_runs", |workers, progress| {
+        if workers == 1 {
+            return;
+        }
+        let pool = progress.pool(workers);
+        let mut random = Random::new(workers as u64);
+        pool.install(|| {
+            for _ in 0..amount(2000, 20_000, 10_000_000) {
+                (0..random.below(2000)).for_each(|_| spin_loop());
+                let ran = AtomicBool::new(false);
+                join(|| wait_until(|| ran.load(SeqCst)), || ran.store(true, SeqCst));
+                progress.round();
+            }
+        });
+        usable(&pool);
     });
 }

@@ -51,7 +51,6 @@ pub(crate) fn amount<N>(short: N, ci: N, soak: N) -> N {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     round: AtomicU64,
-    doing: Mutex<&'static str>,
     pool: Mutex<Weak<ThreadPool>>,
 }
 
@@ -59,12 +58,6 @@ impl Progress {
     /// A round is over.
     pub(crate) fn round(&self) {
         self.round.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// What it does now.
-    pub(crate) fn doing(&self, what: &'static str) {
-        *self.doing.lock().unwrap() = what;
-        self.round();
     }
 
     /// Whose counters to show if it hangs.
@@ -80,7 +73,6 @@ impl Progress {
     }
 
     fn show(&self) {
-        eprintln!("doing: {}", self.doing.lock().unwrap());
         eprintln!("rounds done: {}", self.round.load(Ordering::Relaxed));
         if let Some(pool) = self.pool.lock().unwrap().upgrade() {
             eprintln!("{pool:?}\n{}", pool.metrics());
