@@ -231,3 +231,58 @@ impl Head {
         self.top.compare_exchange(top, end, order, Ordering::Relaxed).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Head, Pop};
+    use crate::job::{JobRef, StackJob};
+    use crate::queue::Steal;
+    use crate::sync::HEAD_CAPACITY;
+
+    #[test]
+    fn it_counts_what_is_in_it() {
+        let jobs: Vec<_> = (0..4).map(|_| StackJob::new(|| ())).collect();
+        // SAFETY: the jobs outlive the head, and none runs.
+        let job = |index: usize| unsafe { jobs[index].as_job_ref() };
+        let is = |found: Option<JobRef>, index: usize| {
+            found.is_some_and(|found| found.is(jobs[index].header()))
+        };
+        let head = Head::new();
+        let start = head.next_index();
+        let counts = |n: usize, next: u64| {
+            assert_eq!((head.len(), head.len_for_thief()), (n as u64, n));
+            assert_eq!(head.room(), (HEAD_CAPACITY - n) as u64);
+            assert_eq!(head.next_index(), start + next);
+        };
+        counts(0, 0);
+        assert!(head.take_oldest().is_none() && head.pop_newest().is_none());
+        for index in 0..4 {
+            assert_eq!(head.push(job(index)), start + index as u64);
+        }
+        counts(4, 4);
+        assert!(is(head.take_oldest(), 0));
+        counts(3, 4);
+        assert!(is(head.pop_newest(), 3));
+        counts(2, 3);
+        let Steal::Success(forced) = head.force(head.top()) else { panic!("there are two") };
+        assert!(is(Some(forced), 1));
+        counts(1, 3);
+        assert_eq!(head.pop(start + 2), Pop::Mine);
+        counts(0, 3);
+        assert!(matches!(head.force(head.top()), Steal::Empty));
+        assert!(matches!(head.force(head.top() - 1), Steal::Retry));
+    }
+
+    #[test]
+    fn it_takes_no_more_than_asked_for() {
+        let jobs: Vec<_> = (0..4).map(|_| StackJob::new(|| ())).collect();
+        let head = Head::new();
+        for job in &jobs {
+            // SAFETY: the jobs outlive the head, and none runs.
+            let _ = head.push(unsafe { job.as_job_ref() });
+        }
+        assert_eq!(head.take_oldest_n(3).count(), 3);
+        assert_eq!(head.take_oldest_n(3).count(), 1);
+        assert_eq!(head.take_oldest_n(3).count(), 0);
+    }
+}

@@ -247,3 +247,61 @@ impl Prepared<'_> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Prepared, Sleep};
+
+    /// Four workers, so at most two searchers; those of `asleep` are on their way to sleep.
+    fn sleep(asleep: &[usize]) -> (&'static Sleep, Vec<Prepared<'static>>) {
+        let sleep: &'static Sleep = Box::leak(Box::new(Sleep::new(4)));
+        let prepare = |&index: &usize| {
+            sleep.enlist(index);
+            sleep.prepare(index, false)
+        };
+        (sleep, asleep.iter().map(prepare).collect())
+    }
+
+    #[track_caller]
+    fn counts(sleep: &Sleep, sleeping: u64, searching: u64) {
+        let idle = sleep.word().peek();
+        assert_eq!((idle.sleeping(), idle.searching()), (sleeping, searching));
+    }
+
+    /// A wake that nobody needs would be no error, only slow: no model could tell.
+    #[test]
+    fn only_the_last_searcher_passes_the_wake_on() {
+        let (sleep, _asleep) = sleep(&[2]);
+        assert!(sleep.try_search() && sleep.try_search() && !sleep.try_search());
+        sleep.leave_search();
+        counts(sleep, 1, 1);
+        sleep.leave_search();
+        counts(sleep, 0, 1);
+        sleep.leave_search();
+        counts(sleep, 0, 0);
+    }
+
+    #[test]
+    fn a_worker_that_breaks_off_wakes_another_only_if_nobody_searches() {
+        let (sleep, mut asleep) = sleep(&[0, 1, 2]);
+        assert!(sleep.try_search());
+        asleep.remove(0).cancel();
+        counts(sleep, 2, 1);
+        assert_eq!(sleep.word.end_search().searching(), 1);
+        asleep.remove(0).cancel();
+        counts(sleep, 0, 1);
+    }
+
+    #[test]
+    fn an_announcement_wakes_one_and_only_if_nobody_searches() {
+        let (sleep, _asleep) = sleep(&[1, 3]);
+        sleep.announce();
+        counts(sleep, 1, 1);
+        sleep.announce();
+        counts(sleep, 1, 1);
+        sleep.announce_to(1);
+        counts(sleep, 1, 1);
+        sleep.announce_to(3);
+        counts(sleep, 0, 2);
+    }
+}
