@@ -59,8 +59,8 @@ pub enum Shutdown {
 
 /// What became of the work that a pool had when its shutdown began.
 ///
-/// The first shutdown's figures are exact. A later one, of a pool that still runs, may count a
-/// closure that is being refused at that moment.
+/// The figures of a first shutdown that has seen the pool stop are exact. Where others still run, one
+/// closure that is being refused at that very moment may be counted too many or too few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
