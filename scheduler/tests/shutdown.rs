@@ -1,13 +1,14 @@
 //! Each way to end a pool does what it says with what is queued and what runs, and reports it.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Shutdown, ShutdownReport, ThreadPool, current_thread_index, spawn, task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
 use std::time::Duration;
+use support::sync::{Arc, Mutex, mpsc, thread};
 use support::{Drops, Stuck, caught, each_size, fib, pool, text, throw, wait_until, watchdog};
 
 /// A deadline that never comes.
