@@ -6,9 +6,9 @@
 
 pub(crate) mod cell;
 pub(crate) mod error;
-#[cfg(not(scheduler_loom))]
+#[cfg(not(any(scheduler_loom, scheduler_asan)))]
 pub(crate) mod slab;
-#[cfg(scheduler_loom)]
+#[cfg(any(scheduler_loom, scheduler_asan))]
 #[path = "no_slab.rs"]
 pub(crate) mod slab;
 mod stack;

@@ -1,4 +1,5 @@
-//! Under loom cells come from the system, so that a model sees each as new memory.
+//! Under loom and AddressSanitizer cells come from the system, so that they see each as new
+//! memory.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;

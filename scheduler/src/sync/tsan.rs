@@ -24,6 +24,7 @@ impl<T> Mutex<T> {
         Ok(self.0.lock())
     }
 
+    #[allow(dead_code, reason = "for the tests")]
     pub(crate) fn into_inner(self) -> LockResult<T> {
         Ok(self.0.into_inner())
     }
@@ -118,6 +119,7 @@ mod arc {
             Self(unsafe { NonNull::new_unchecked(counted.cast()) })
         }
 
+        #[allow(dead_code, reason = "for the tests")]
         pub(crate) fn strong_count(this: &Self) -> usize {
             this.counted().references.load(Ordering::Acquire)
         }
