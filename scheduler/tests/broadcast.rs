@@ -1,12 +1,13 @@
 //! `broadcast` runs a closure once on each worker.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{broadcast, current_thread_index, join, scope};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
-use std::thread;
+use support::sync::{Arc, Barrier, thread};
 use support::{Drops, Stuck, each_size, fib, pool, usable, wait_until, watchdog};
 
 #[test]

@@ -1,13 +1,14 @@
 //! What can be asked of a pool, and what is said when that cannot be had.
 #![cfg_attr(not(feature = "affinity"), allow(dead_code, unused_imports))]
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Pinning, ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use support::sync::{Arc, Mutex, thread};
 use support::{Drops, SIZES, child_passes, each_size, pool, text, usable, wait_until, watchdog};
 
 fn builder() -> ThreadPoolBuilder {

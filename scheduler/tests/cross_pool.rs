@@ -1,11 +1,13 @@
 //! A call from a worker of one pool into another does not deadlock.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Shutdown, ThreadPool, current_num_threads, scope, spawn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use support::sync::{Arc, mpsc, thread};
 use support::{Drops, SIZES, pool, usable, wait_until, watchdog};
 
 /// Every pair of sizes, so that a worker of a pool of one calls and is called.
@@ -68,7 +70,7 @@ fn trees_across_pools() {
         l + r
     }
     each_pair("trees_across_pools", |a, b| {
-        std::thread::scope(|s| {
+        thread::scope(|s| {
             s.spawn(|| assert_eq!(tree(8, &a, &b), 256));
             s.spawn(|| assert_eq!(tree(8, &b, &a), 256));
         });
@@ -80,7 +82,7 @@ fn all_workers_of_both_pools_call_each_other() {
     each_pair("all_workers_of_both_pools_call_each_other", |a, b| {
         let (in_a, in_b) = (a.current_num_threads(), b.current_num_threads());
         for _ in 0..20 {
-            std::thread::scope(|s| {
+            thread::scope(|s| {
                 let from_a = s.spawn(|| a.broadcast(|_| b.install(current_num_threads)));
                 let from_b = s.spawn(|| b.broadcast(|_| a.install(current_num_threads)));
                 assert_eq!(from_a.join().unwrap(), vec![in_b; in_a]);

@@ -1,10 +1,12 @@
 //! How deep forks nest on the stacks that are promised.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{ThreadPool, join, scope};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use support::sync::Arc;
 use support::{pool, usable, watchdog};
 
 const DEPTH: usize = if cfg!(debug_assertions) { 10_000 } else { 100_000 };

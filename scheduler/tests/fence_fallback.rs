@@ -3,12 +3,14 @@
 //! The barrier is chosen once in a process, so each scenario runs in one of its own, which
 //! pretends that by a variable.
 #![cfg(target_os = "linux")]
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Barrier, Shutdown, ThreadPool, join, scope};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier as Meeting};
+use support::sync::{Arc, Barrier as Meeting, thread};
 use support::{Drops, Stuck, case, child_passes, fib, pool, thrown, usable, wait_until, watchdog};
 
 const FENCE: (&str, &str) = ("SCHEDULER_BARRIER", "fence");
@@ -176,7 +178,7 @@ fn shutdowns() {
             }
             wait_until(|| started.load(SeqCst) == 2 * workers);
             let queued = queued.into_inner();
-            let report = std::thread::scope(|s| {
+            let report = thread::scope(|s| {
                 let shutdown = s.spawn(|| pool.shutdown(mode));
                 if !runs {
                     // All workers are stuck: only the caller can drop what they have queued.

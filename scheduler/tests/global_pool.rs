@@ -1,13 +1,14 @@
 //! The global pool is built once: at its first use, or by `build_global`.
 //!
 //! There is one in a process, so each test runs in a process of its own.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Shutdown, ThreadPool, current_num_threads, current_thread_index};
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
+use support::sync::{Arc, Barrier, mpsc, thread};
 use support::{caught, child_passes, fib, text, usable, watchdog};
 
 /// Runs `body` in a child.
@@ -47,8 +48,8 @@ fn build_global_sets_its_options() {
         let names = scheduler::broadcast(|_| thread::current().name().map(str::to_owned));
         assert_eq!(names, [0, 1, 2].map(|i| Some(format!("global {i}"))));
         // A second time starts nobody.
-        let started = std::sync::Arc::new(AtomicUsize::new(0));
-        let count = std::sync::Arc::clone(&started);
+        let started = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&started);
         let again = ThreadPool::builder()
             .num_threads(2)
             .start_handler(move |_| {
@@ -136,7 +137,7 @@ fn it_can_be_shut_down_and_then_says_so() {
 #[test]
 fn a_program_ends_while_it_works() {
     in_own_process("a_program_ends_while_it_works", || {
-        let (started, is_started) = std::sync::mpsc::channel();
+        let (started, is_started) = mpsc::channel();
         drop(scheduler::spawn(move || {
             started.send(()).unwrap();
             loop {

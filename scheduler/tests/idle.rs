@@ -3,15 +3,16 @@
 //! What is measured is the CPU time of each worker's thread, as the kernel counts it, and not
 //! how long anything takes.
 #![cfg(target_os = "linux")]
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{ThreadPool, yield_now};
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
 use std::time::{Duration, Instant};
+use support::sync::{Arc, thread};
 use support::{each_size, fib, usable, wait_until};
 
 /// How long the pools are watched.

@@ -1,11 +1,13 @@
 //! `join` and `join!` run each branch once and return the values in order.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Yield, current_num_threads, current_thread_index, join, scope, yield_now};
 use std::cell::RefCell;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use support::sync::{Arc, Mutex, thread};
 use support::{Stuck, each_size, each_size_from_two, fib, pool, wait_until, watchdog};
 
 #[test]
@@ -93,7 +95,7 @@ fn nests() {
 fn many_outside_threads_share_a_pool() {
     each_size("many_outside_threads_share_a_pool", |workers| {
         let pool = pool(workers);
-        std::thread::scope(|s| {
+        thread::scope(|s| {
             for n in 0..6 {
                 let pool = &pool;
                 s.spawn(move || {
@@ -439,9 +441,9 @@ fn branches_that_wait_and_spawn() {
 fn detached_spawns_on_top_of_a_fork_run() {
     each_size("detached_spawns_on_top_of_a_fork_run", |workers| {
         let pool = pool(workers);
-        let spawned = std::sync::Arc::new(AtomicUsize::new(0));
+        let spawned = Arc::new(AtomicUsize::new(0));
         let spawn = || {
-            let spawned = std::sync::Arc::clone(&spawned);
+            let spawned = Arc::clone(&spawned);
             drop(scheduler::spawn(move || spawned.fetch_add(1, SeqCst)));
         };
         for _ in 0..200 {

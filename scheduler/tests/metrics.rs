@@ -1,4 +1,6 @@
 //! What the workers count adds up, and nothing is counted for a fork that nobody steals.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 

@@ -1,12 +1,13 @@
 //! A panic in every position reaches the right place, and leaves the pool usable.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{ThreadPool, Yield, join, scope, spawn, yield_now};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use support::sync::{Arc, Mutex, thread};
 use support::{
     Bomb, Drops, Stuck, Thrown, caught, child_passes, each_size, each_size_from_two, pool,
     silence_thrown, throw, thrown, usable, wait_until, watchdog, what,

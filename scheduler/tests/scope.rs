@@ -1,13 +1,14 @@
 //! `scope` and `in_place_scope` wait for all that is spawned, which may borrow.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Scope, current_num_threads, current_thread_index, in_place_scope, scope};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
+use support::sync::{Arc, thread};
 use support::{Drops, each_size, each_size_from_two, pool, usable, wait_until, watchdog};
 
 /// More than fit into a worker's private ring, of 8192.

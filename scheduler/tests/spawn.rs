@@ -1,11 +1,12 @@
 //! `spawn` runs a closure once, and its handle gives the value, or says why there is none.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{JoinHandle, ThreadPool, spawn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use support::sync::{Arc, mpsc, thread};
 use support::{Drops, Stuck, each_size, pool, usable, wait_until, watchdog};
 
 /// Keeps the one worker of a pool busy; what is spawned meanwhile stays queued.

@@ -2,14 +2,15 @@
 //!
 //! Each test makes jobs wait for each other: if one of them is not found by an idle worker, it
 //! hangs, and the watchdog ends it.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Barrier as Kind, ThreadPool, join, scope, spawn};
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
-use std::thread;
+use support::sync::{Arc, Barrier, thread};
 use support::{Stuck, each_size, each_size_from_two, pool, usable, wait_until};
 
 /// `n` jobs that wait for each other, by `join`.

@@ -1,10 +1,12 @@
 //! `yield_now` runs one other job, if there is one.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Yield, scope, spawn, yield_now};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use support::sync::{Arc, thread};
 use support::{Stuck, each_size, pool, throw, usable, wait_until, watchdog, what};
 
 #[test]
@@ -99,7 +101,7 @@ fn closures_that_wait_for_each_other_by_yielding() {
                         while met.load(SeqCst) < 40 {
                             // Idle where the rest runs on other workers.
                             if yield_now() == Some(Yield::Idle) {
-                                std::thread::yield_now();
+                                thread::yield_now();
                             }
                         }
                     });

@@ -10,9 +10,9 @@ pub(crate) mod error;
 #[cfg(scheduler_loom)]
 #[path = "slab.rs"]
 pub(crate) mod recycling;
-#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+#[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_asan)))]
 pub(crate) mod slab;
-#[cfg(any(scheduler_loom, scheduler_shuttle))]
+#[cfg(any(scheduler_loom, scheduler_shuttle, scheduler_asan))]
 #[path = "no_slab.rs"]
 pub(crate) mod slab;
 mod stack;

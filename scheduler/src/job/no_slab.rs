@@ -1,5 +1,5 @@
-//! Under a checker cells come from the system: loom has to see each as new memory, and with
-//! shuttle's large atomics none would fit a block of `slab.rs`.
+//! Under the checkers and AddressSanitizer cells come from the system: loom and the sanitizer have to
+//! see each as new memory, and with shuttle's large atomics none would fit a block of `slab.rs`.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;

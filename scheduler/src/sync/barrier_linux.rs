@@ -1,8 +1,8 @@
 //! `membarrier(2)` with a fall-back to fences. See `asymmetric.rs`.
 
 use super::Barrier;
+use crate::sync::OnceLock;
 use std::io::Write;
-use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
 static BARRIER: OnceLock<Barrier> = OnceLock::new();

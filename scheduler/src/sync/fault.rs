@@ -1,12 +1,16 @@
 //! Seeded faults: each weakens one line of a protocol, and a model in `loom-tests` or a program of
-//! `shuttle-tests` must notice. In a normal build [`is`] is `false` and folds away.
+//! `shuttle-tests` must notice; some are seeded under the sanitizers as well. In a normal build [`is`]
+//! is `false` and folds away.
 
 use super::Ordering;
 
 macro_rules! faults {
     ($($name:ident: $what:literal,)*) => {
         /// The lines that can be weakened.
-        #[cfg_attr(not(any(scheduler_loom, scheduler_shuttle)), allow(dead_code))]
+        #[cfg_attr(
+            not(any(scheduler_loom, scheduler_shuttle, scheduler_tsan, scheduler_asan, scheduler_lsan)),
+            allow(dead_code)
+        )]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Fault {
             None,
@@ -14,7 +18,7 @@ macro_rules! faults {
         }
 
         /// All of them, with what each does.
-        #[cfg(any(scheduler_loom, scheduler_shuttle))]
+        #[cfg(any(scheduler_loom, scheduler_shuttle, scheduler_tsan, scheduler_asan, scheduler_lsan))]
         const ALL: &[(Fault, &str)] = &[$((Fault::$name, $what),)*];
     };
 }
@@ -152,7 +156,35 @@ mod imp {
     }
 }
 
-#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+#[cfg(all(
+    any(scheduler_tsan, scheduler_asan, scheduler_lsan),
+    not(any(scheduler_loom, scheduler_shuttle))
+))]
+mod imp {
+    use super::{ALL, Fault};
+    use crate::sync::OnceLock;
+
+    /// Names the fault of this process.
+    const SEEDED: &str = "SCHEDULER_FAULT";
+
+    pub(crate) fn is(fault: Fault) -> bool {
+        static ACTIVE: OnceLock<Fault> = OnceLock::new();
+        let active = ACTIVE.get_or_init(|| {
+            let Some(name) = std::env::var_os(SEEDED) else { return Fault::None };
+            let found = ALL.iter().find(|(fault, _)| *name == *format!("{fault:?}"));
+            found.unwrap_or_else(|| panic!("no fault is called {}", name.display())).0
+        });
+        *active == fault
+    }
+}
+
+#[cfg(not(any(
+    scheduler_loom,
+    scheduler_shuttle,
+    scheduler_tsan,
+    scheduler_asan,
+    scheduler_lsan
+)))]
 mod imp {
     #[inline(always)]
     pub(crate) const fn is(_: super::Fault) -> bool {

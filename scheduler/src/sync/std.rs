@@ -1,23 +1,31 @@
 //! The seam in a normal build: `std`.
 
 pub(crate) use crate::sync::cell::UnsafeCell;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
-pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
+pub(crate) use locks::{Arc, Condvar, Mutex, OnceLock, thread};
 /// For statics.
-pub(crate) use std::sync::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
+pub(crate) use locks::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 pub(crate) use std::time::Instant;
 
 pub(crate) mod alloc {
     pub(crate) use std::alloc::{alloc, dealloc};
 }
 
-pub(crate) mod thread {
-    pub(crate) use std::thread::{
-        Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
-    };
-}
-
 pub(crate) use std::hint::spin_loop;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
+
+#[cfg(not(scheduler_tsan))]
+mod locks {
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
+
+    pub(crate) mod thread {
+        pub(crate) use std::thread::{
+            Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
+        };
+    }
+}
+#[cfg(scheduler_tsan)]
+#[path = "tsan.rs"]
+mod locks;
 
 /// Slots in a worker's private ring. Larger: deeper recursion and wider scopes stay private,
 /// but the ring (8 bytes a slot) leaves the first-level cache as steals move it along.

@@ -1,16 +1,21 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+#[cfg(scheduler_tsan)]
+pub(crate) mod runner;
 pub(crate) mod stress;
+pub(crate) mod sync;
+#[cfg(scheduler_tsan)]
+mod tsan;
 
 use scheduler::{JoinHandle, ThreadPool};
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Command, Output};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Once, mpsc};
-use std::thread;
 use std::time::Duration;
+use sync::{Arc, mpsc, thread};
 
 /// One worker, two, more than this machine may have, and many more.
 pub(crate) const SIZES: [usize; 4] = [1, 2, 3, 8];
