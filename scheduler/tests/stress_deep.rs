@@ -1,12 +1,14 @@
 //! Recursion, chains and fan-outs of the sizes that are promised.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Scope, ThreadPool, join, spawn};
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use support::stress::{amount, each_size};
+use support::sync::Arc;
 use support::{usable, wait_until};
 
 const DEPTH: usize = 100_000;

@@ -1,16 +1,17 @@
 //! On every way to the end of a pool each closure and each value is dropped exactly once: in each
 //! mode, from outside, from a worker or by the drop of the pool, with workers stuck and others
 //! submitting, and whatever is done with the handles.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{JoinHandle, Shutdown, ThreadPool, join, scope, spawn};
 use std::hint::spin_loop;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use std::time::Duration;
 use support::stress::{Progress, Random, amount, each_size};
+use support::sync::{Arc, thread};
 use support::{Drops, Stuck, Token, wait_until};
 
 const MODES: [Shutdown; 5] = [

@@ -1,5 +1,7 @@
 //! Each task runs exactly once, or its handle says that it was cancelled: a count for each, through
 //! every way in at once. Memory is bounded: the tasks come in chunks, whose counts are reused.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
@@ -7,8 +9,8 @@ use scheduler::{ThreadPool, join, scope, spawn};
 use std::hint::spin_loop;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::thread;
 use support::stress::{Progress, Random, amount, each_size};
+use support::sync::thread;
 use support::wait_until;
 
 /// Tasks whose counts are alive at the same time.

@@ -1,15 +1,16 @@
 //! Pools come and go, used in all ways and not at all: none of them hangs, and nothing of them is
 //! left.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{Shutdown, ThreadPool, spawn};
 use std::hint::spin_loop;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use std::time::Duration;
 use support::stress::{Progress, Random, SIZES, amount, guarded};
+use support::sync::{Arc, thread};
 use support::{Drops, fib, pool};
 
 /// Of a thousand lifetimes, those with 1, 2, 3, 8 and 32 workers: threads cost time.

@@ -1,14 +1,15 @@
 //! One job in a thousand panics, among joins, scopes and spawns: each panic arrives where it
 //! belongs and nowhere else, everything else runs, and the pool stays usable.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{ThreadPool, join, spawn};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use support::stress::{Progress, amount, guarded};
+use support::sync::{Arc, thread};
 use support::{Drops, silence_thrown, usable, wait_until};
 
 /// One in each thousand, at ever another place in it.

@@ -1,26 +1,27 @@
 //! `n` jobs that wait for each other all run on `n` workers, whichever way they come in and
 //! whatever else lies in the queues. One that is not found hangs the round.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{ThreadPool, join, spawn};
 use std::hint::spin_loop;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use support::stress::{Random, amount, each_size};
+use support::sync::{Arc, Barrier, thread};
 use support::{usable, wait_until};
 
 /// Where the jobs of a round meet. Blocking, as by a lock, or spinning, as by a flag.
 struct Meeting {
     all: usize,
     here: AtomicUsize,
-    blocking: Option<std::sync::Barrier>,
+    blocking: Option<Barrier>,
 }
 
 impl Meeting {
     fn new(all: usize, blocking: bool) -> Self {
-        let blocking = blocking.then(|| std::sync::Barrier::new(all));
+        let blocking = blocking.then(|| Barrier::new(all));
         Self { all, here: AtomicUsize::new(0), blocking }
     }
 

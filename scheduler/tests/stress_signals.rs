@@ -1,5 +1,7 @@
 //! Signals to a process under load: after SIGTERM it shuts its pool down and its counts add up;
 //! after SIGSTOP and SIGCONT, in the middle of load or of sleep, nothing is lost.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -8,11 +10,10 @@ use scheduler::{Shutdown, ThreadPool, join, scope};
 use std::hint::spin_loop;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use std::time::Duration;
 use support::stress::{Progress, Random, SIZES, amount, guarded};
+use support::sync::{Arc, thread};
 use support::{Drops, case, child_command, wait_until};
 
 // ---- The child

@@ -3,6 +3,8 @@
 //!
 //! In a child process with a lowered limit on the number of threads. The limit counts all threads
 //! of a user and does not bind root: as root the child becomes a user that has no other process.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -10,9 +12,9 @@ mod support;
 use scheduler::{ThreadPool, ThreadPoolBuilder};
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use support::stress::{Progress, SIZES, amount, guarded};
+use support::sync::Arc;
 use support::{Drops, case, child_passes, usable, wait_until};
 
 /// Who the child is in the eyes of the limit.

@@ -1,15 +1,17 @@
 //! No wake is lost, in any number of rounds of idle, wake, idle: one job at a time from outside,
 //! to a pool that sleeps, is just falling asleep, or is still awake. The latencies are printed
 //! and not judged.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::ThreadPool;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use std::time::Instant;
 use support::stress::{Progress, Random, amount, each_size};
+use support::sync::thread;
 use support::{usable, wait_until};
 
 /// Whether every worker has gone to sleep and none has been woken, where none is woken by a

@@ -7,11 +7,11 @@
 //! SCHEDULER_STRESS=soak cargo test --release -p scheduler --test 'stress_*' -- --nocapture
 //! ```
 
+use super::sync::{Mutex, mpsc, thread};
 use scheduler::ThreadPool;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
-use std::thread;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// Few, as many as there are cores, one more, and many more than there are cores: a worker that
