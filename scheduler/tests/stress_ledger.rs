@@ -180,7 +180,7 @@ fn ledger(workers: usize, tasks: usize, progress: &Progress) {
     // What was run twice may come late.
     assert!(RAN.iter().all(|ran| ran.load(Relaxed) == 0), "a task ran after all had");
     let all = tasks.div_ceil(CHUNK) * CHUNK;
-    println!("{workers} workers: {all} tasks, {cancelled} of them cancelled");
+    eprintln!("{workers} workers: {all} tasks, {cancelled} of them cancelled");
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn pools_come_and_go() {
         let n = all * share / 1000;
         guarded(&format!("pools_come_and_go, {workers} workers"), move |progress| {
             lifetimes(workers, n, progress);
-            println!("{workers} workers: {n} lifetimes");
+            eprintln!("{workers} workers: {n} lifetimes");
         });
     }
 }

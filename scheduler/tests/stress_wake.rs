@@ -54,7 +54,7 @@ fn rounds(workers: usize, rounds: u64, progress: &Progress) {
     assert_eq!(total.jobs, rounds);
     assert!(total.wakes <= total.parks, "{total:?}");
     latencies.sort_unstable();
-    println!(
+    eprintln!(
         "{workers} workers, {rounds} rounds: from spawn to start, of a sleeping pool: \
          p50 {} ns, p99.9 {} ns, max {} ns",
         at(&latencies, 500),

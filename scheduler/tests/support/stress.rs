@@ -6,6 +6,8 @@
 //! ```text
 //! SCHEDULER_STRESS=soak cargo test --release -p scheduler --test 'stress_*' -- --nocapture
 //! ```
+//!
+//! They print to stderr: to ThreadSanitizer the buffer of stdout is shared without a lock.
 
 use super::sync::{Mutex, mpsc, thread};
 use scheduler::ThreadPool;
@@ -124,7 +126,7 @@ pub(crate) fn each_size(name: &str, body: impl Fn(usize, &Progress) + Send + Syn
         let begun = Instant::now();
         let name = format!("{name}, {workers} workers");
         guarded(&name, move |progress| body(workers, progress));
-        println!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+        eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
     }
 }
 
