@@ -1,7 +1,7 @@
 //! On every way to the end of a pool each closure and each value is dropped exactly once: in each
 //! mode, from outside, from a worker or by the drop of the pool, with workers stuck and others
 //! submitting, and whatever is done with the handles.
-#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, feature(arbitrary_self_types, custom_test_frameworks, test))]
 #![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;

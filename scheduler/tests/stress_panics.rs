@@ -1,6 +1,6 @@
 //! One job in a thousand panics, among joins, scopes and spawns: each panic arrives where it
 //! belongs and nowhere else, everything else runs, and the pool stays usable.
-#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, feature(arbitrary_self_types, custom_test_frameworks, test))]
 #![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;

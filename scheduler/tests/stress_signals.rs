@@ -1,6 +1,6 @@
 //! Signals to a process under load: after SIGTERM it shuts its pool down and its counts add up;
 //! after SIGSTOP and SIGCONT, in the middle of load or of sleep, nothing is lost.
-#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, feature(arbitrary_self_types, custom_test_frameworks, test))]
 #![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 #![cfg(target_os = "linux")]
 
@@ -102,8 +102,8 @@ fn mode(name: &str) -> Shutdown {
 }
 
 fn ends_at_sigterm(mode: Shutdown, workers: usize, progress: &Progress) {
-    let terminated = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&terminated))
+    let terminated = std::sync::Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, std::sync::Arc::clone(&terminated))
         .expect("a signal handler");
     let pool = support::pool(workers);
     let load = Arc::new(Load::default());

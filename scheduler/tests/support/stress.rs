@@ -9,11 +9,11 @@
 //!
 //! They print to stderr: to ThreadSanitizer the buffer of stdout is shared without a lock.
 
-use super::sync::{Mutex, mpsc, thread};
+use super::sync::{Arc, Mutex, Weak, mpsc, thread};
 use scheduler::ThreadPool;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 /// Few, as many as there are cores, one more, and many more than there are cores: a worker that
