@@ -113,13 +113,13 @@ mod race {
     }
 
     #[test]
-    fn latch_set_relaxed() {
-        fault_reported("race::latch_set_relaxed", "LatchSetRelaxed", RACE, hand_over);
+    fn latch_set_without_release() {
+        fault_reported("race::latch_set_without_release", "LatchSetNoRelease", RACE, hand_over);
     }
 
     #[test]
-    fn parts_end_relaxed() {
-        fault_reported("race::parts_end_relaxed", "PartsEndRelaxed", RACE, hand_over);
+    fn parts_end_without_release() {
+        fault_reported("race::parts_end_without_release", "PartsEndNoRelease", RACE, hand_over);
     }
 
     #[test]
@@ -128,8 +128,8 @@ mod race {
     }
 
     #[test]
-    fn cell_release_relaxed() {
-        fault_reported("race::cell_release_relaxed", "CellReleaseRelaxed", RACE, hand_over);
+    fn cell_end_without_release() {
+        fault_reported("race::cell_end_without_release", "CellEndNoRelease", RACE, hand_over);
     }
 }
 
