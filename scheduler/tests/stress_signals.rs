@@ -246,7 +246,7 @@ impl Process {
 const MODES: [&str; 4] = ["drain", "soon", "cancel", "abort"];
 
 fn terminate(name: &str, workers: usize, progress: &Progress) {
-    for (round, mode) in MODES.into_iter().cycle().take(amount(4, 20, 1000)).enumerate() {
+    for (round, mode) in MODES.into_iter().cycle().take(amount(4, 12, 1000)).enumerate() {
         let mut child = Process::new(name, &format!("{mode} {workers}"));
         assert_eq!(child.hears(), "ready");
         thread::sleep(Duration::from_millis(round as u64 % 7));

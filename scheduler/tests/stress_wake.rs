@@ -66,7 +66,7 @@ fn rounds(workers: usize, rounds: u64, progress: &Progress) {
 #[test]
 fn idle_wake_idle() {
     each_size("idle_wake_idle", |workers, progress| {
-        rounds(workers, amount(2000, 100_000, 1_000_000), progress);
+        rounds(workers, amount(2000, 60_000, 1_000_000), progress);
     });
 }
 
@@ -76,7 +76,7 @@ fn several_wakers() {
     each_size("several_wakers", |workers, progress| {
         let pool = progress.pool(workers);
         let jobs = AtomicUsize::new(0);
-        let rounds = amount(500, 5000, 500_000);
+        let rounds = amount(500, 3000, 500_000);
         thread::scope(|s| {
             for waker in 0..3 {
                 let (pool, jobs) = (&pool, &jobs);
@@ -113,7 +113,7 @@ fn sleepers_in_a_join() {
     each_size("sleepers_in_a_join", |workers, progress| {
         let pool = progress.pool(workers);
         let mut random = Random::new(workers as u64);
-        for _ in 0..amount(500, 20_000, 1_000_000) {
+        for _ in 0..amount(500, 8000, 1_000_000) {
             let (left, right) = (random.below(3000), random.below(6000));
             let spin = |n| (0..n).for_each(|_| spin_loop());
             pool.join(|| spin(left), || spin(right));
