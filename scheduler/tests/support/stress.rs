@@ -12,7 +12,6 @@
 use super::sync::{Arc, Mutex, Weak, mpsc, thread};
 use scheduler::ThreadPool;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,13 +30,12 @@ enum Scale {
 }
 
 fn scale() -> Scale {
-    static SCALE: OnceLock<Scale> = OnceLock::new();
-    *SCALE.get_or_init(|| match std::env::var("SCHEDULER_STRESS") {
+    match std::env::var("SCHEDULER_STRESS") {
         Err(std::env::VarError::NotPresent) => Scale::Short,
         Ok(value) if value == "ci" => Scale::Ci,
         Ok(value) if value == "soak" => Scale::Soak,
         other => panic!("SCHEDULER_STRESS is `ci`, `soak` or unset, and not {other:?}"),
-    })
+    }
 }
 
 /// How much to do: by default, with `ci`, and with `soak`.
