@@ -14,6 +14,8 @@ mod imp;
 
 pub(crate) mod asymmetric;
 pub(crate) mod fault;
+#[cfg(scheduler_tsan)]
+mod volatile;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;
