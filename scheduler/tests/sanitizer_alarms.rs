@@ -8,7 +8,6 @@
 mod support;
 
 use scheduler::{join, scope};
-use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use support::{case, child, pool, wait_until, watchdog};
 
@@ -144,7 +143,7 @@ mod stack_use_after_return {
     fn plain() {
         fn frame() -> *const AtomicUsize {
             let local = AtomicUsize::new(0);
-            black_box(&raw const local)
+            std::hint::black_box(&raw const local)
         }
 
         reported("stack_use_after_return::plain", USE, |seeded| {
@@ -183,7 +182,7 @@ mod stack_use_after_return {
 fn heap_use_after_free() {
     const USE: &str = "ERROR: AddressSanitizer: heap-use-after-free";
     reported("heap_use_after_free", USE, |seeded| {
-        let place = black_box(Box::into_raw(Box::new(0_usize)));
+        let place = std::hint::black_box(Box::into_raw(Box::new(0_usize)));
         if seeded {
             // SAFETY: it came from a box.
             drop(unsafe { Box::from_raw(place) });
@@ -206,7 +205,7 @@ mod leak {
     #[test]
     fn plain() {
         reported("leak::plain", LEAK, |seeded| {
-            let value = black_box(Box::new([1_u8; 4096]));
+            let value = std::hint::black_box(Box::new([1_u8; 4096]));
             if seeded {
                 std::mem::forget(value);
             }

@@ -26,6 +26,8 @@ mod clock;
 pub(crate) mod fault;
 #[cfg_attr(scheduler_jitter, path = "start_jitter.rs")]
 pub(crate) mod start;
+#[cfg(scheduler_tsan)]
+mod volatile;
 
 pub(crate) use imp::*;
 pub(crate) use std::sync::atomic::Ordering;

@@ -49,8 +49,10 @@ impl Condvar {
 
 pub(crate) mod thread {
     use super::ManuallyDrop;
+    use std::io;
     use std::ops::Deref;
-    pub(crate) use std::thread::{Builder, JoinHandle, available_parallelism, park, park_timeout};
+    use std::os::unix::thread::JoinHandleExt;
+    pub(crate) use std::thread::{Result, available_parallelism, park, park_timeout};
 
     /// A handle that is never dropped: the references to a thread are counted by `std`.
     #[derive(Debug)]
@@ -66,6 +68,59 @@ pub(crate) mod thread {
 
     pub(crate) fn current() -> Thread {
         Thread(ManuallyDrop::new(std::thread::current()))
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Builder(std::thread::Builder);
+
+    impl Builder {
+        pub(crate) fn new() -> Self {
+            Self(std::thread::Builder::new())
+        }
+
+        pub(crate) fn name(self, name: String) -> Self {
+            Self(self.0.name(name))
+        }
+
+        pub(crate) fn stack_size(self, size: usize) -> Self {
+            Self(self.0.stack_size(size))
+        }
+
+        pub(crate) fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+        where
+            F: FnOnce() -> T + Send + 'static,
+            T: Send + 'static,
+        {
+            self.0.spawn(f).map(|handle| JoinHandle(Some(handle)))
+        }
+    }
+
+    /// A handle that only a join drops: the references to a result are counted by `std`.
+    #[derive(Debug)]
+    pub(crate) struct JoinHandle<T>(Option<std::thread::JoinHandle<T>>);
+
+    impl<T> JoinHandle<T> {
+        pub(crate) fn join(mut self) -> Result<T> {
+            self.0.take().expect("only a join takes it").join()
+        }
+    }
+
+    impl<T> Deref for JoinHandle<T> {
+        type Target = std::thread::JoinHandle<T>;
+
+        fn deref(&self) -> &Self::Target {
+            self.0.as_ref().expect("only a join takes it")
+        }
+    }
+
+    impl<T> Drop for JoinHandle<T> {
+        fn drop(&mut self) {
+            if let Some(handle) = self.0.take() {
+                // SAFETY: nobody has joined the thread, and nobody will.
+                unsafe { libc::pthread_detach(handle.as_pthread_t()) };
+                std::mem::forget(handle);
+            }
+        }
     }
 }
 

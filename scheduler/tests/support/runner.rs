@@ -89,7 +89,7 @@ impl Options {
 pub(crate) fn run(tests: &[&TestDescAndFn]) {
     // The collector of crossbeam-epoch is made at its first use, under a `std::sync::Once`. That
     // is to happen before there are threads.
-    let _ = crossbeam_deque::Worker::<u8>::new_lifo().stealer().steal();
+    let _ = crossbeam_deque::Worker::<usize>::new_lifo().stealer().steal();
 
     let options = Options::from_arguments();
     let tests = tests.iter().map(|test| Test::new(test));

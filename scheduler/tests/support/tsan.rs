@@ -174,11 +174,20 @@ pub(crate) mod mpsc {
 }
 
 pub(crate) mod thread {
+    pub(crate) use super::seam::thread::{Builder, JoinHandle};
     use super::{Arc, Mutex};
     use std::any::Any;
     use std::marker::PhantomData;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     pub(crate) use std::thread::*;
+
+    pub(crate) fn spawn<F, T>(f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Builder::new().spawn(f).expect("a thread")
+    }
 
     /// A scope that joins its threads one by one: how `std` waits for them is not seen.
     pub(crate) struct Scope<'scope, 'env: 'scope> {
@@ -193,7 +202,7 @@ pub(crate) mod thread {
         scope: PhantomData<&'scope mut &'scope ()>,
     }
 
-    type Shared = Arc<Mutex<Option<JoinHandle<Ended>>>>;
+    type Shared = Arc<Mutex<Option<std::thread::JoinHandle<Ended>>>>;
     type Ended = std::result::Result<(), Box<dyn Any + Send>>;
 
     pub(crate) fn scope<'env, F, R>(f: F) -> R
@@ -234,7 +243,8 @@ pub(crate) mod thread {
                 catch_unwind(AssertUnwindSafe(f)).map(|value| *slot.lock().unwrap() = Some(value))
             };
             // SAFETY: `scope` joins the thread before it returns, so before `'scope` ends.
-            let thread = unsafe { Builder::new().spawn_unchecked(body) }.expect("a thread");
+            let thread =
+                unsafe { std::thread::Builder::new().spawn_unchecked(body) }.expect("a thread");
             let thread = Arc::new(Mutex::new(Some(thread)));
             self.threads.lock().unwrap().push(Arc::clone(&thread));
             ScopedJoinHandle { thread, value, scope: PhantomData }
@@ -248,7 +258,7 @@ pub(crate) mod thread {
         }
 
         pub(crate) fn is_finished(&self) -> bool {
-            self.thread.lock().unwrap().as_ref().is_none_or(JoinHandle::is_finished)
+            self.thread.lock().unwrap().as_ref().is_none_or(|thread| thread.is_finished())
         }
     }
 }
