@@ -1,11 +1,11 @@
 //! `membarrier(2)` with a fall-back to fences. See `asymmetric.rs`.
 
 use super::Barrier;
-use crate::sync::OnceLock;
+use crate::sync::StaticOnceLock;
 use std::io::Write;
 use std::sync::atomic::{Ordering, compiler_fence, fence};
 
-static BARRIER: OnceLock<Barrier> = OnceLock::new();
+static BARRIER: StaticOnceLock<Barrier> = StaticOnceLock::new();
 
 /// For tests of the fall-back: `SCHEDULER_BARRIER=fence` pretends that the kernel refuses.
 const FORCE_FENCE: &str = "SCHEDULER_BARRIER";
