@@ -36,9 +36,12 @@ pub(crate) fn or_abort<R>(f: impl FnOnce() -> R) -> R {
 
 /// Drops a value whose destructor may panic, where a second panic must not spread.
 pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(second) = catch(|| drop(value)) {
-        // Its destructor may panic too: leaking a few bytes ends the chain.
-        mem::forget(second);
+    // The payload of that panic may have such a destructor as well: leaking the one after it
+    // ends the chain.
+    if let Err(second) = catch(|| drop(value))
+        && let Err(third) = catch(|| drop(second))
+    {
+        mem::forget(third);
     }
 }
 

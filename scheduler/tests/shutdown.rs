@@ -40,8 +40,8 @@ fn shutdown_while(
             match pool.try_spawn(move || drop(token)) {
                 Ok(_) => accepted += 1,
                 Err(rejected) => {
-                    // The probe itself is not counted.
-                    std::mem::forget(rejected.into_inner());
+                    drop(rejected.into_inner());
+                    drops.uncount();
                     break;
                 }
             }

@@ -6,6 +6,8 @@ pub(crate) use locks::{Arc, Condvar, Mutex, OnceLock, thread};
 pub(crate) use locks::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 pub(crate) use std::time::Instant;
 
+// There are no slabs under AddressSanitizer.
+#[cfg(not(scheduler_asan))]
 pub(crate) mod alloc {
     pub(crate) use std::alloc::{alloc, dealloc};
 }

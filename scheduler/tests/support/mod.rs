@@ -151,6 +151,11 @@ impl Drops {
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
+
+    /// Takes back the count of a drop that is not part of the test.
+    pub(crate) fn uncount(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A value whose drop is counted.
