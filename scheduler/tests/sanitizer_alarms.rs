@@ -55,7 +55,7 @@ mod race {
     use super::{fault_reported, reported};
     use scheduler::{join, scope};
     use std::cell::UnsafeCell;
-    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
     const RACE: &str = "WARNING: ThreadSanitizer: data race";
 
@@ -99,13 +99,17 @@ mod race {
 
         reported("race::plain", RACE, |seeded| {
             let (shared, lock) = (&Shared(UnsafeCell::new(0)), Mutex::new(()));
+            // Side by side: of a thread that has ended the sanitizer may have forgotten too much.
+            let running = AtomicUsize::new(0);
             thread::scope(|s| {
                 for _ in 0..2 {
                     s.spawn(|| {
-                        for _ in 0..1000 {
+                        running.fetch_add(1, Relaxed);
+                        wait_until(|| running.load(Relaxed) == 2);
+                        for _ in 0..10_000 {
                             let _locked = (!seeded).then(|| lock.lock().unwrap());
                             // SAFETY: under the lock, but for the fault.
-                            unsafe { *shared.0.get() += 1 };
+                            unsafe { *std::hint::black_box(shared.0.get()) += 1 };
                         }
                     });
                 }
