@@ -226,8 +226,8 @@ impl Registry {
     }
 
     /// Drops the roots that are queued now, taking from the queues as a thief would; forks go on
-    /// to the global queue. What is on its way from one queue to another is left to whoever moves it,
-    /// and is dropped when its turn to run comes. The lifecycle is cancelling, so that running a root drops it.
+    /// to the global queue. The lifecycle is cancelling, so that running a root drops it; so what is
+    /// on its way from one queue to another is dropped when its turn comes.
     ///
     /// Each queue is gone through once, for no more jobs than it held at the start: an owner that
     /// goes on pushing cannot keep the caller here.
