@@ -8,6 +8,7 @@ use super::ledger;
 use super::rig::{Job, Rig, join, spawn};
 use crate::latch::Latch;
 use crate::pool::worker::Role;
+use crate::queue::Steal;
 use crate::sleep::{Sleep, Woken};
 use crate::sync::asymmetric::{heavy, set_absent};
 use std::rc::Rc;
@@ -57,6 +58,18 @@ pub(super) fn sleep_two_starting_workers() {
     ledger::all_ran(1);
 }
 
+/// The job comes while one worker sleeps and the other starts, searches, and goes to sleep.
+pub(super) fn sleep_beside_a_starting_worker() {
+    let mut rig = Rig::new(2);
+    let job = Job::new(0);
+    rig.asleep_before(1, |rig| rig.start(0));
+    rig.start(1);
+    rig.registry().inject(job.right());
+    job.wait();
+    rig.stop();
+    ledger::all_ran(1);
+}
+
 /// A job for one worker alone.
 pub(super) fn sleep_inbox() {
     let mut rig = Rig::new(1);
@@ -96,6 +109,22 @@ pub(super) fn last_searcher_leaves() {
     ledger::all_ran(2);
 }
 
+/// The same where the searcher is at its end already, so that less is to be searched: a job is
+/// posted while worker 0 searches, and worker 0 then leaves and blocks until the other has run it.
+pub(super) fn last_searcher_leaves_a_sleeper() {
+    let mut rig = Rig::new(2);
+    let job = Job::new(0);
+    rig.asleep_before(1, |rig| rig.start(1));
+    let (registry, posted) = (rig.share_registry(), job.share());
+    assert!(registry.sleep().try_search());
+    let poster = spawn(move || registry.inject(posted.right()));
+    rig.registry().sleep().leave_search();
+    job.wait();
+    join(poster);
+    rig.stop();
+    ledger::all_ran(1);
+}
+
 /// A worker forks once and then blocks until somebody has run that job.
 pub(super) fn stuck_leaf() {
     let mut rig = Rig::new(2);
@@ -122,6 +151,32 @@ pub(super) fn stuck_leaf_behind_a_published_one() {
         worker.push(old.right());
         worker.push(young.right());
         old.wait();
+    });
+    rig.stop();
+    ledger::all_ran(2);
+}
+
+/// Two jobs lie in the head of a worker that blocks until both have run. A thief that never
+/// sleeps takes the older, or is beaten to it: the starting worker finds what is left.
+pub(super) fn stuck_leaf_behind_a_stolen_one() {
+    let mut rig = Rig::new(2);
+    let [old, young] = [Job::new(0), Job::new(1)];
+    let registry = rig.share_registry();
+    rig.start(1);
+    rig.work_here(0, |worker| {
+        worker.push(old.right());
+        worker.push(young.right());
+        let thief = spawn(move || {
+            let head = &registry.slot(0).head;
+            let top = head.top();
+            heavy();
+            if let Steal::Success(job) = head.force(top) {
+                job.run();
+            }
+        });
+        old.wait();
+        young.wait();
+        join(thief);
     });
     rig.stop();
     ledger::all_ran(2);

@@ -63,7 +63,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("LookSkipsInjector", "sleep_one_worker_outside"),
     Seeded::new("LookSkipsInbox", "sleep_inbox"),
     Seeded::new("LookSkipsTails", "stuck_leaf"),
-    Seeded::new("LookIgnoresRetry", "stuck_leaf_behind_a_published_one"),
+    Seeded::new("LookIgnoresRetry", "stuck_leaf_behind_a_stolen_one"),
     Seeded::new("AnnounceToNoLight", "sleep_inbox"),
     Seeded::new("ClaimIgnored", "sleep_one_worker_outside"),
     Seeded::new("ClaimUncounted", "sleep_one_worker_outside"),
