@@ -17,7 +17,7 @@ pub(crate) mod slab;
 pub(crate) mod slab;
 mod stack;
 
-pub(crate) use stack::StackJob;
+pub(crate) use stack::{Call, Plain, StackJob};
 
 use std::fmt;
 use std::ptr::NonNull;
