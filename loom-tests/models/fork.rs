@@ -224,11 +224,11 @@ pub(super) fn scope_body_panics_against_a_thief() {
     ledger::all_ran(1);
 }
 
-/// As many jobs as the head has room for: the older half spills, as a bundle. The owner then
+/// One job more than the head has room for: the older half spills, as a bundle. The owner then
 /// blocks, so the thief has to run all of them, bundled and not.
 pub(super) fn full_head_spills_before_a_stuck_leaf() {
     let mut rig = Rig::new(2);
-    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    let jobs: Vec<Job> = (0..=HEAD_CAPACITY).map(Job::new).collect();
     rig.start(1);
     rig.work_here(0, |worker| {
         for job in &jobs {
@@ -237,13 +237,13 @@ pub(super) fn full_head_spills_before_a_stuck_leaf() {
         jobs.iter().for_each(Job::wait);
     });
     rig.stop();
-    ledger::all_ran(HEAD_CAPACITY);
+    ledger::all_ran(HEAD_CAPACITY + 1);
 }
 
 /// As above, while the owner takes part, and a busy worker steals in passing.
 pub(super) fn full_head_spills_against_a_thief() {
     let mut rig = Rig::new(2);
-    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    let jobs: Vec<Job> = (0..=HEAD_CAPACITY).map(Job::new).collect();
     rig.start_with(1, |worker| {
         let mut job = worker.steal_public();
         while let Some(next) = job {
@@ -258,7 +258,7 @@ pub(super) fn full_head_spills_against_a_thief() {
         jobs.iter().rev().for_each(|job| worker.run_until(job.latch(), Role::Waiting));
     });
     rig.stop();
-    ledger::all_ran(HEAD_CAPACITY);
+    ledger::all_ran(HEAD_CAPACITY + 1);
 }
 
 /// One job for each worker, from one of them.

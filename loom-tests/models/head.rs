@@ -39,7 +39,7 @@ fn against(n: usize, thieves: &[usize], owner: impl FnOnce(&Head, &[Job])) {
 /// As a fork does; the index to take it back by.
 fn push(head: &Head, job: &Job) -> u64 {
     let index = head.next_index();
-    head.push(index, job.right());
+    head.push_at(index, job.right());
     index
 }
 

@@ -1,5 +1,9 @@
-//! The two-way fork for innermost recursions: worker and place in the deque are handed down as
-//! arguments, in registers, instead of being looked up at each fork.
+//! The two-way fork for innermost recursions: the worker is handed down as an argument, in a
+//! register, instead of being looked up at each fork.
+//!
+//! The index of the next job is not handed down. It could be wrong, after a spawn, so it would have
+//! to be compared with the head's; and the load for that is as cheap as the one that it replaces
+//! (docs/performance.md, "What did not help").
 
 use super::join::{Branch, fork};
 use crate::job::Call;
@@ -8,14 +12,15 @@ use crate::pool::global::global;
 use crate::pool::seat::Seated;
 use crate::pool::worker::Worker;
 use std::fmt;
+use std::panic::Location;
 
 /// A recursion's place on its worker, from [`with_context`]: forks through it are the cheapest
 /// there are.
 ///
-/// [`join`](crate::join()) finds its worker, and the worker its place in the deque, anew each time,
-/// which is two loads and a wait for the store of the fork before. A `Context` carries both, so hand
-/// it down by value. Each branch of its [`join`](Self::join) gets a context of its own, which is the
-/// one to use there: wherever the branch runs, it is that worker's.
+/// [`join`](crate::join()) looks its worker up in a thread-local each time and asks whether there is
+/// one. A `Context` carries the answer in a register, so hand it down by value. Each branch of its
+/// [`join`](Self::join) gets a context of its own, which is the one to use there: wherever the branch
+/// runs, it is that worker's.
 ///
 /// A context never leaves its thread, and is no stake in the pool: it does not keep the workers
 /// alive or busy. Everything else can be used beside it, as in any job.
@@ -42,16 +47,11 @@ use std::fmt;
 /// scheduler::with_context(|cx| cx.join(|_| 1, |_| cx.join(|_| 2, |_| 3)));
 /// ```
 #[derive(Clone, Copy)]
-pub struct Context<'w> {
-    seated: Seated<'w>,
-    /// The index that the head's next job got when this was made. Only a guess: spawned jobs may have
-    /// come since.
-    index: u64,
-}
+pub struct Context<'w>(Seated<'w>);
 
 impl fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("worker", &self.seated.worker().index()).finish()
+        f.debug_struct("Context").field("worker", &self.thread_index()).finish()
     }
 }
 
@@ -61,19 +61,15 @@ enum InContext {}
 impl<F: FnOnce(Context<'_>) -> R, R> Call<F, R> for InContext {
     #[inline(always)]
     fn call(closure: F) -> R {
-        closure(here(Seated::current().expect("jobs run on workers")))
+        closure(Context(Seated::current().expect("forks run on workers")))
     }
 }
 
 impl<F: FnOnce(Context<'_>) -> R, R> Branch<F, R> for InContext {
     #[inline(always)]
-    fn run(closure: F, seated: Seated<'_>, index: u64) -> R {
-        closure(Context { seated, index })
+    fn run(closure: F, seated: Seated<'_>) -> R {
+        closure(Context(seated))
     }
-}
-
-fn here(seated: Seated<'_>) -> Context<'_> {
-    Context { seated, index: seated.head().next_index() }
 }
 
 impl Context<'_> {
@@ -110,18 +106,13 @@ impl Context<'_> {
         RA: Send,
         RB: Send,
     {
-        // The load is for the comparison alone, which is predicted: nothing waits for it.
-        let index = match self.seated.head().next_index() {
-            next if next == self.index => self.index,
-            next => next,
-        };
-        fork::<InContext, _, _, _, _>(self.seated, index, a, b)
+        fork::<InContext, _, _, _, _>(self.0, a, b)
     }
 
     /// The worker's index in its pool, as [`current_thread_index`](crate::current_thread_index)
     /// has it.
     pub fn thread_index(&self) -> usize {
-        self.seated.worker().index()
+        self.0.worker().index()
     }
 }
 
@@ -144,7 +135,7 @@ where
     R: Send,
 {
     match Seated::current() {
-        Some(seated) => f(here(seated)),
+        Some(seated) => f(Context(seated)),
         None => global().with_context(f),
     }
 }
@@ -173,8 +164,8 @@ impl ThreadPool {
         F: FnOnce(Context<'_>) -> R + Send,
         R: Send,
     {
-        let on = |worker: &Worker| f(here(worker.seated()));
-        match self.registry().in_worker(std::panic::Location::caller(), on) {
+        let on = |worker: &Worker| f(Context(worker.seated()));
+        match self.registry().in_worker(Location::caller(), on) {
             Ok(value) => value,
             Err(refused) => refused.panic(),
         }

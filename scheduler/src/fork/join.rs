@@ -69,7 +69,7 @@ where
     RB: Send,
 {
     match Seated::current() {
-        Some(seated) => fork::<Plain, _, _, _, _>(seated, seated.head().next_index(), a, b),
+        Some(seated) => fork::<Plain, _, _, _, _>(seated, a, b),
         None => join_outside(global(), a, b),
     }
 }
@@ -105,31 +105,30 @@ where
 
 /// A kind of closure that a fork can have.
 pub(super) trait Branch<F, R>: Call<F, R> {
-    /// Runs it on the owner. `index` is the head's next one.
-    fn run(closure: F, seated: Seated<'_>, index: u64) -> R;
+    /// Runs it on the owner.
+    fn run(closure: F, seated: Seated<'_>) -> R;
 }
 
 impl<F: FnOnce() -> R, R> Branch<F, R> for Plain {
     #[inline(always)]
-    fn run(closure: F, _: Seated<'_>, _: u64) -> R {
+    fn run(closure: F, _: Seated<'_>) -> R {
         closure()
     }
 }
 
-/// Forks `b`. `index` is the head's next one; the closures may run on any thread, and their values be
-/// made there.
+/// Forks `b`. The closures may run on any thread, and their values be made there.
 #[inline(always)]
-pub(super) fn fork<K, A, B, RA, RB>(seated: Seated<'_>, index: u64, a: A, b: B) -> (RA, RB)
+pub(super) fn fork<K, A, B, RA, RB>(seated: Seated<'_>, a: A, b: B) -> (RA, RB)
 where
     K: Branch<A, RA> + Branch<B, RB>,
 {
     let job = StackJob::of::<K>(b);
     // SAFETY: what follows gets the job back or waits for its latch before this frame ends, also
     // when `a` panics; the callers ask for `Send`; called once.
-    seated.push(index, unsafe { job.as_job_ref() });
+    let index = seated.push(unsafe { job.as_job_ref() });
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
-    let value_a = match unwind::catch(|| K::run(a, seated, index + 1)) {
+    let value_a = match unwind::catch(|| K::run(a, seated)) {
         Ok(value_a) => value_a,
         Err(payload) => abandon(seated, &job, payload),
     };
@@ -142,7 +141,7 @@ where
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
             let value_a = QuietDrop::new(value_a);
-            let value_b = K::run(b, seated, index);
+            let value_b = K::run(b, seated);
             (value_a.into_inner(), value_b)
         }
         Waited::Done => {

@@ -148,13 +148,15 @@ impl<'w> Seated<'w> {
         self.seat.limit.set(self.head().next_index() + self.head().room());
     }
 
-    /// Puts a job at the newest end of the head. `index` is its next index.
+    /// Puts a job at the newest end of the head, and returns its index.
     #[inline(always)]
-    pub(crate) fn push(self, index: u64, job: JobRef) {
+    pub(crate) fn push(self, job: JobRef) -> u64 {
+        // Once: the compiler does not make one of two atomic loads.
+        let index = self.head().next_index();
         if index >= self.seat.limit.get() {
             make_room(self);
         }
-        self.head().push(index, job);
+        self.head().push_at(index, job);
         if !fault::is(Fault::PushNoLight) {
             // Pairs with the `heavy` of a worker's last look: either the load below sees that
             // worker, or its forced steal sees the job.
@@ -163,6 +165,7 @@ impl<'w> Seated<'w> {
         if !self.word().is_quiet() {
             answer(self);
         }
+        index
     }
 
     /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest

@@ -126,8 +126,7 @@ impl Worker {
     /// Puts a job at the newest end of the local deque.
     #[inline(always)]
     pub(crate) fn push(&self, job: JobRef) {
-        let seated = self.seated();
-        seated.push(seated.head().next_index(), job);
+        self.seated().push(job);
     }
 
     /// After a push: somebody may be hungry.
