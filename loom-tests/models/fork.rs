@@ -8,7 +8,7 @@ use crate::pool::worker::{Role, Worker};
 use crate::sync::asymmetric::set_absent;
 use crate::sync::{HEAD_CAPACITY, UnsafeCell};
 use crate::unwind;
-use crate::{broadcast, join, scope, yield_now};
+use crate::{Context, broadcast, current_thread_index, join, scope, with_context, yield_now};
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -47,7 +47,21 @@ pub(super) fn join_against_a_thief() {
     ledger::all_ran(2);
 }
 
-/// As above where there is no asymmetric barrier: nobody takes by force.
+/// As above by a context, of which each branch has that of the worker that runs it.
+pub(super) fn context_join_against_a_thief() {
+    with_a_thief(|_| {
+        let branch = |id| {
+            move |cx: Context<'_>| {
+                ledger::run(id);
+                assert_eq!(current_thread_index(), Some(cx.thread_index()));
+            }
+        };
+        with_context(|cx| cx.join(branch(0), branch(1)));
+    });
+    ledger::all_ran(2);
+}
+
+/// `join` where there is no asymmetric barrier: nobody takes by force.
 pub(super) fn join_against_a_thief_without_a_barrier() {
     set_absent(true);
     join_against_a_thief();

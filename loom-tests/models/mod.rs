@@ -106,6 +106,7 @@ models! {
     fork {
         stack_job_against_its_frame_leaving: None,
         join_against_a_thief: Some(3),
+        context_join_against_a_thief: Some(3),
         join_against_a_thief_without_a_barrier: Some(3),
         nested_joins_against_a_thief: Some(2),
         nested_joins_against_two_thieves: Some(2),

@@ -113,6 +113,7 @@ models! {
 
     stack_job_against_its_frame_leaving,
     join_against_a_thief,
+    context_join_against_a_thief,
     join_against_a_thief_without_a_barrier,
     nested_joins_against_a_thief,
     nested_joins_against_two_thieves,
