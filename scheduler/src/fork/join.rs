@@ -57,11 +57,36 @@ use crate::unwind::{self, Payload, QuietDrop};
 /// let shared = std::rc::Rc::new(1);
 /// scheduler::join(|| 2, || *shared);
 /// ```
-// Not inlined, so that the caller's own function can be inlined here: a recursion then looks at its
-// base case before it calls, and the panic handling below keeps the registers of a frame from being
-// saved only in frames that fork.
-#[inline(never)]
+#[inline(always)]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    if const { fits_registers::<A, B>() } { join_apart(a, b) } else { join_here(a, b) }
+}
+
+/// Whether both closures can be passed in registers.
+pub(super) const fn fits_registers<A, B>() -> bool {
+    const TWO_WORDS: usize = 2 * size_of::<usize>();
+    size_of::<A>() <= TWO_WORDS && size_of::<B>() <= TWO_WORDS
+}
+
+#[inline(never)]
+fn join_apart<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    join_here(a, b)
+}
+
+#[inline(always)]
+fn join_here<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
     B: FnOnce() -> RB + Send,
@@ -93,6 +118,7 @@ impl ThreadPool {
 }
 
 #[cold]
+#[inline(never)]
 fn join_outside<A, B, RA, RB>(pool: &ThreadPool, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
