@@ -161,6 +161,21 @@ pub(super) fn scope_against_a_thief() {
     ledger::all_ran(2);
 }
 
+/// As above without handles.
+pub(super) fn scope_forks_against_a_thief() {
+    with_a_thief(|_| {
+        let here = UnsafeCell::new(0);
+        let write = Written(NonNull::from(&here));
+        scope(|s| {
+            s.fork(|| ledger::run(0));
+            s.fork(move || write.by(1));
+        });
+        // SAFETY: the scope's parts have ended.
+        assert_eq!(here.with_mut(|value| unsafe { *value }), 1);
+    });
+    ledger::all_ran(2);
+}
+
 /// Both parts of a scope end on threads of their own, and the body on a third: the last one hands on
 /// what the others wrote.
 pub(super) fn parts_that_end_elsewhere() {

@@ -114,6 +114,7 @@ models! {
         fork_below_a_spawned_job: Some(2),
         fork_run_inside_its_first_branch: Some(2),
         scope_against_a_thief: Some(2),
+        scope_forks_against_a_thief: Some(2),
         scope_part_spawns_against_a_thief: Some(2),
         parts_that_end_elsewhere: Some(3),
         scope_panics_against_a_thief: Some(2),

@@ -121,6 +121,7 @@ models! {
     fork_below_a_spawned_job,
     fork_run_inside_its_first_branch,
     scope_against_a_thief,
+    scope_forks_against_a_thief,
     scope_part_spawns_against_a_thief,
     parts_that_end_elsewhere,
     scope_panics_against_a_thief,
