@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[repr(align(32))]
-    struct Aligned<const N: usize>(#[expect(dead_code, reason = "for its size")] [u8; N]);
+    struct Aligned<const N: usize>([u8; N]);
 
     fn allocate_one<T>() -> Source {
         let (place, source) = allocate::<T>();
