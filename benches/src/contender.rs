@@ -4,10 +4,6 @@ use std::num::NonZero;
 
 use crate::STACK;
 
-/// Names of all contenders, in the order in which reports list them; the first is the plain
-/// program.
-const NAMES: [&str; 4] = ["serial", "ours", "rayon", "chili"];
-
 /// Somebody who can compute.
 ///
 /// A run is timed as a caller sees it: a visit to the pool and back by `install`, for chili the
@@ -32,6 +28,9 @@ pub(crate) enum Pool {
 }
 
 impl Contender {
+    /// All there are, in the order in which reports list them; the first is the plain program.
+    pub const NAMES: &[&str] = &["serial", "ours", "rayon", "chili"];
+
     /// Starts everybody: serial code, then each contender with 1 and with 2 workers.
     ///
     /// Serial code and chili compute on the thread that calls them: that has to be one with a big
@@ -40,12 +39,19 @@ impl Contender {
     /// # Panics
     /// If a pool cannot be started.
     pub fn line_up() -> Vec<Contender> {
-        let counts = |name| if name == NAMES[0] { 1..=1 } else { 1..=2 };
-        let entrants =
-            NAMES.into_iter().flat_map(|name| counts(name).map(move |workers| (name, workers)));
-        entrants
-            .map(|(name, workers)| Contender { name, workers, pool: Pool::start(name, workers) })
-            .collect()
+        let both = |name| [1, 2].into_iter().filter_map(move |workers| Self::start(name, workers));
+        Self::NAMES.iter().copied().flat_map(both).collect()
+    }
+
+    /// Starts the contender called `name` with `workers` threads that compute; `None` if it cannot
+    /// have just so many, or there is none of that name.
+    ///
+    /// # Panics
+    /// If its threads cannot be started.
+    pub fn start(name: &str, workers: usize) -> Option<Contender> {
+        let name = Self::NAMES.iter().copied().find(|known| *known == name)?;
+        let possible = workers == 1 || workers > 1 && name != Self::NAMES[0];
+        possible.then(|| Contender { name, workers, pool: Pool::start(name, workers) })
     }
 
     /// Whether it has n-ary scopes.

@@ -1,7 +1,8 @@
 //! The same work on `scheduler` and on its peers.
 //!
-//! `cargo bench -p benches` runs all of it under criterion; `cargo run --release -p benches --bin
-//! quick` interleaves the contenders round by round and prints one table.
+//! `cargo run --release -p benches --bin compare` interleaves the contenders round by round, prints a
+//! table for each work and writes a page with plots; `cargo bench -p benches` runs the same under
+//! criterion.
 //!
 //! To add a contender: a module in `contender.rs` with its `Cx` and `join` (and `scope` and
 //! `spawn`, if it has them), a name and a variant of `Pool`, and a line in each of the macros
@@ -11,7 +12,8 @@
 mod contender;
 mod catalog;
 mod machine;
-mod report;
+pub mod report;
+mod runner;
 mod stack;
 
 mod fib;
@@ -24,5 +26,5 @@ mod uts;
 pub use catalog::{Entry, Sizes, Work, catalog};
 pub use contender::Contender;
 pub use machine::{Load, Machine, Share};
-pub use report::{Row, Table, json};
+pub use runner::measure;
 pub use stack::{STACK, big_stacks_by_default, on_big_stack};

@@ -2,8 +2,10 @@
 
 use std::{fs, thread};
 
+use serde::{Deserialize, Serialize};
+
 /// The machine and the versions under test.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's model.
     pub cpu: String,
@@ -12,9 +14,9 @@ pub struct Machine {
     /// The operating system, with its kernel's release where that is known.
     pub system: String,
     /// The compiler of this package.
-    pub rustc: &'static str,
+    pub rustc: String,
     /// Names and versions of the contenders' crates.
-    pub crates: Vec<(&'static str, String)>,
+    pub crates: Vec<(String, String)>,
 }
 
 /// The versions that this build is locked to.
@@ -36,9 +38,9 @@ impl Machine {
             cpu: format!("{name} (family {family}, model {model})"),
             cpus: thread::available_parallelism().map_or(0, usize::from),
             system: format!("{} {}", std::env::consts::OS, release.trim()).trim().into(),
-            rustc: env!("BENCHES_RUSTC"),
+            rustc: env!("BENCHES_RUSTC").into(),
             crates: ["scheduler", "rayon", "rayon-core", "chili", "sha1"]
-                .map(|name| (name, locked_version(name)))
+                .map(|name| (name.into(), locked_version(name)))
                 .into(),
         }
     }
@@ -65,7 +67,7 @@ struct Ticks {
 }
 
 /// Shares of the machine's CPU time, 0 to 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// Used by other processes.
     pub others: f64,

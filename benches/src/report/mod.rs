@@ -1,0 +1,20 @@
+//! From samples to what people look at.
+//!
+//! [`model`] is what is measured and kept, the rest draws it.
+
+mod axis;
+mod html;
+mod markup;
+mod model;
+mod number;
+mod palette;
+mod plot;
+mod readme;
+mod stats;
+mod table;
+mod verdict;
+
+pub use html::html;
+pub use model::{Facts, Figure, Row, Run, Sample, Section, Series, WorkReport, write};
+pub use readme::svg;
+pub use table::{COLUMNS, summary, table};

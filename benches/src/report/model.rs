@@ -1,0 +1,279 @@
+//! What a run leaves behind: plain data, the same in memory and in the JSON file.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::stats::{Summary, quantile};
+use crate::{Machine, Share};
+
+/// Everything that one invocation measured, and where, when and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The machine and the versions.
+    pub machine: Machine,
+    /// When it began, UTC.
+    pub date: String,
+    /// The command line that repeats it.
+    pub command: String,
+    /// Measured rounds, the warm-up not counted.
+    pub rounds: usize,
+    /// In the order in which they ran.
+    pub works: Vec<WorkReport>,
+    /// What other programs have contributed.
+    #[serde(default)]
+    pub sections: Vec<Section>,
+}
+
+/// All contenders at one work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkReport {
+    /// What a command line calls it.
+    pub name: String,
+    /// What it is.
+    pub title: String,
+    /// How often a contender forks in one run; 0 where that is not the point.
+    pub forks: u64,
+    /// What others took of the machine meanwhile.
+    pub share: Option<Share>,
+    /// One for each contender and number of workers.
+    pub rows: Vec<Row>,
+}
+
+/// One contender with one number of workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which contender.
+    pub contender: String,
+    /// How many threads computed.
+    pub workers: usize,
+    /// What the work itself allows, in milliseconds, where that is known.
+    pub plan_ms: Option<f64>,
+    /// One for each round, in their order.
+    pub samples: Vec<Sample>,
+}
+
+/// What one round gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sample {
+    /// How long the work took, in milliseconds.
+    WallMs(f64),
+    /// How long each of many events took, in nanoseconds.
+    LatenciesNs(Vec<f64>),
+}
+
+/// What is compared: one number for each round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Metric {
+    /// The wall time, in milliseconds.
+    Wall,
+    /// This quantile of the latencies, in microseconds.
+    Latency(f64),
+}
+
+impl Metric {
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Metric::Wall => "ms",
+            Metric::Latency(_) => "µs",
+        }
+    }
+
+    /// What distinguishes it from others of the same work.
+    pub(crate) fn label(self) -> Option<String> {
+        match self {
+            Metric::Wall => None,
+            Metric::Latency(q) => Some(format!("p{}", q * 100.0)),
+        }
+    }
+}
+
+impl WorkReport {
+    /// What its samples are compared by, the most important first.
+    pub(crate) fn metrics(&self) -> &'static [Metric] {
+        match self.rows.iter().find_map(|row| row.samples.first()) {
+            Some(Sample::LatenciesNs(_)) => {
+                &[Metric::Latency(0.5), Metric::Latency(0.99), Metric::Latency(0.999)]
+            }
+            _ => &[Metric::Wall],
+        }
+    }
+
+    /// The numbers of workers that somebody ran with, ascending; the plain program does not count.
+    pub(crate) fn worker_counts(&self) -> Vec<usize> {
+        let mut counts: Vec<_> =
+            self.rows.iter().filter(|row| !row.is_serial()).map(|row| row.workers).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        counts
+    }
+
+    /// The plain program.
+    pub(crate) fn serial(&self) -> Option<&Row> {
+        self.rows.iter().find(|row| row.is_serial())
+    }
+
+    /// Everybody with `workers` but the plain program, with their figures, the best first.
+    pub(crate) fn ranking(&self, workers: usize, metric: Metric) -> Vec<(&Row, Summary)> {
+        let rows = self.rows.iter().filter(|row| row.workers == workers && !row.is_serial());
+        let mut ranking: Vec<_> =
+            rows.filter_map(|row| Some((row, row.summary(metric)?))).collect();
+        ranking.sort_by(|(_, a), (_, b)| a.median.total_cmp(&b.median));
+        ranking
+    }
+}
+
+impl Row {
+    pub(crate) fn is_serial(&self) -> bool {
+        self.contender == "serial"
+    }
+
+    /// Whether it is a form of this project.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.contender == "ours" || self.contender.starts_with("ours-")
+    }
+
+    /// `None` if no round has what the metric needs.
+    pub(crate) fn summary(&self, metric: Metric) -> Option<Summary> {
+        let figure = |sample: &Sample| match (metric, sample) {
+            (Metric::Wall, Sample::WallMs(ms)) => Some(*ms),
+            (Metric::Latency(q), Sample::LatenciesNs(ns)) => {
+                let mut sorted = ns.clone();
+                sorted.sort_by(f64::total_cmp);
+                Some(quantile(&sorted, q)? / 1e3)
+            }
+            _ => None,
+        };
+        Summary::of(self.samples.iter().filter_map(figure).collect())
+    }
+}
+
+/// A part of the report that some other program has measured or computed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// Its heading.
+    pub title: String,
+    /// What it shows and how to read it; an empty line separates paragraphs.
+    pub text: String,
+    /// Its plots.
+    #[serde(default)]
+    pub figures: Vec<Figure>,
+    /// Its tables.
+    #[serde(default)]
+    pub facts: Vec<Facts>,
+}
+
+/// A line plot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Its heading.
+    pub title: String,
+    /// What a reader has to know to read it right.
+    #[serde(default)]
+    pub note: String,
+    /// What runs to the right, with its unit.
+    pub x_label: String,
+    /// What runs upwards, with its unit.
+    pub y_label: String,
+    /// Whether the horizontal axis is logarithmic; points at or below zero are then left out.
+    #[serde(default)]
+    pub log_x: bool,
+    /// The same of the vertical axis.
+    #[serde(default)]
+    pub log_y: bool,
+    /// The lines.
+    pub series: Vec<Series>,
+}
+
+/// One line of a plot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// What the legend calls it.
+    pub name: String,
+    /// `x` and `y` of each point, in the order in which they are to be connected.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A table of two columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Its heading.
+    pub title: String,
+    /// What, and how much.
+    pub rows: Vec<(String, String)>,
+}
+
+impl Run {
+    /// Reads what [`Run::save`] wrote.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no run; names the file.
+    pub fn load(path: &Path) -> Result<Run, String> {
+        load(path)
+    }
+
+    /// Writes it as JSON.
+    ///
+    /// # Errors
+    /// If the file cannot be written; names the file.
+    pub fn save(&self, path: &Path) -> Result<(), String> {
+        save(self, path)
+    }
+
+    /// Puts `section` into the place of the one with the same title, or to the end.
+    pub fn include(&mut self, section: Section) {
+        match self.sections.iter_mut().find(|old| old.title == section.title) {
+            Some(old) => *old = section,
+            None => self.sections.push(section),
+        }
+    }
+}
+
+impl Section {
+    /// Reads what [`Section::save`] wrote.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no section; names the file.
+    pub fn load(path: &Path) -> Result<Section, String> {
+        load(path)
+    }
+
+    /// Writes it as JSON, for `compare --include`.
+    ///
+    /// # Errors
+    /// If a point is not finite, which JSON cannot say; names it. If the file cannot be written;
+    /// names the file.
+    pub fn save(&self, path: &Path) -> Result<(), String> {
+        for figure in &self.figures {
+            for Series { name, points } in &figure.series {
+                if let Some((x, y)) = points.iter().find(|(x, y)| !(x + y).is_finite()) {
+                    return Err(format!("{}, {name}: ({x}, {y}) is no point", figure.title));
+                }
+            }
+        }
+        save(self, path)
+    }
+}
+
+fn load<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn save(value: &impl Serialize, path: &Path) -> Result<(), String> {
+    let mut text = serde_json::to_string(value).expect("plain data has no keys but strings");
+    text.push('\n');
+    write(path, &text)
+}
+
+/// Writes a file, and first the directories it is to be in.
+///
+/// # Errors
+/// If that fails; names the file.
+pub fn write(path: &Path, text: &str) -> Result<(), String> {
+    let written =
+        path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
