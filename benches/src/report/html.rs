@@ -11,7 +11,7 @@ use super::{
 
 const CSS: &str = "
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:1000px;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:1080px;padding:2rem 1.25rem 4rem;background:var(--paper);color:var(--ink);
 font:16px/1.55 system-ui,-apple-system,'Segoe UI',sans-serif}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .25rem}
 h2{font-size:1.35rem;margin:3rem 0 .5rem;padding-top:1rem;border-top:1px solid var(--rule)}
@@ -32,8 +32,8 @@ th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:le
 tr.ours td:first-child{color:var(--ours);font-weight:700}
 tr.ours2 td:first-child{color:var(--ours2);font-weight:700}
 tr.serial td{color:var(--soft)}tr.best td{font-weight:700}
-.verdicts td:nth-child(3),.verdicts td:nth-child(5){text-align:left}
-.verdicts th:nth-child(3),.verdicts th:nth-child(5){text-align:left}
+.verdicts :is(td,th):is(:nth-child(3),:nth-child(5),:last-child){text-align:left}
+.verdicts svg{min-width:200px}
 .loss{color:var(--loss);font-weight:700}.win{color:var(--win)}
 .line{fill:none;stroke-width:1.75}.thick{stroke-width:3.25}.dashed{stroke-dasharray:6 4}
 ";
@@ -118,8 +118,8 @@ fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
     out.begin("div", &[("class", "tiles")]);
     for (words, class) in [
         ("slower", "loss"),
-        ("slower, within spread", "loss"),
-        ("faster, within spread", "win"),
+        ("slower, but close", "loss"),
+        ("faster, but close", "win"),
         ("faster", "win"),
     ] {
         let count = verdicts.iter().filter(|verdict| verdict.words() == words).count();
@@ -133,9 +133,9 @@ fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
         "p",
         &[("class", "soft")],
         "Each form of ours against the best of all others with as many workers, by medians; the \
-         worst first. To the right of the line, in red: ours took longer. Pale, \u{201c}within \
-         spread\u{201d}: the middle halves of both parties' rounds overlap, so that another run \
-         may turn it round.",
+         worst first. To the right of the line, in red: ours took longer. Pale, \u{201c}but \
+         close\u{201d}: less than 1 % apart, or the middle halves of both parties' rounds overlap, \
+         so that another run may turn it round.",
     );
     let ratios = verdicts.iter().map(|verdict| verdict.ratio().ln().abs());
     // One outlier must not flatten all others.

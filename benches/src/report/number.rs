@@ -16,6 +16,11 @@ pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
 }
 
+/// A number of workers.
+pub(crate) fn in_words(workers: usize) -> String {
+    if workers == 1 { "1 worker".into() } else { format!("{workers} workers") }
+}
+
 /// As short as it can be said: the tick of an axis.
 pub(crate) fn tick(value: f64) -> String {
     let (value, suffix) = match value.abs() {

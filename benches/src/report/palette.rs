@@ -28,7 +28,7 @@ const COLOURS: [(&str, &str, &str); 19] = [
 const SHARED: &str = "
 text{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink)}
 .mid{text-anchor:middle}.end{text-anchor:end}.strong{font-weight:700}
-.tick{font-size:11px;fill:var(--soft)}.value{font-size:11px}
+.tick{font-size:11px;fill:var(--soft)}.value{font-size:11px;paint-order:stroke;stroke:var(--paper);stroke-width:3px}
 .group{font-weight:700;fill:var(--soft)}
 .grid{stroke:var(--rule)}.mark{stroke:var(--soft);stroke-dasharray:4 3}
 .stem{stroke:var(--rule);stroke-width:2}.whisker{stroke:var(--ink);stroke-opacity:.75}

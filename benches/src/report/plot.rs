@@ -4,7 +4,7 @@ use super::{
     axis::Axis,
     markup::Markup,
     model::{Figure, Metric, Row, WorkReport},
-    number::{digits, tick},
+    number::{digits, in_words, tick},
     stats::Summary,
 };
 
@@ -77,8 +77,7 @@ pub(crate) fn bars(out: &mut Markup, work: &WorkReport, metric: Metric) {
     let mut groups: Vec<(String, Vec<(&Row, Summary)>)> = Vec::new();
     groups.extend(serial.map(|serial| ("plain program".into(), vec![serial])));
     for workers in work.worker_counts() {
-        let head = if workers == 1 { "1 worker".into() } else { format!("{workers} workers") };
-        groups.push((head, work.ranking(workers, metric)));
+        groups.push((in_words(workers), work.ranking(workers, metric)));
     }
     let all = || groups.iter().flat_map(|(_, rows)| rows).map(|(_, summary)| summary);
     let least = all().map(|summary| summary.q1).fold(f64::INFINITY, f64::min);
@@ -142,9 +141,9 @@ pub(crate) fn bars(out: &mut Markup, work: &WorkReport, metric: Metric) {
 /// How much slower (to the right) or faster (to the left) than the best of the others, on a
 /// logarithmic axis that ends at a factor of `most`.
 pub(crate) fn ratio(out: &mut Markup, ratio: f64, most: f64, class: &str) {
-    let axis = Axis::log((1.0 / most, most), (0.0, 240.0)).ticked(Vec::new(), (1.0 / most, most));
+    let axis = Axis::log((1.0 / most, most), (0.0, 200.0)).ticked(Vec::new(), (1.0 / most, most));
     let (middle, end) = (axis.at(1.0), axis.at(ratio.clamp(1.0 / most, most)));
-    begin(out, (240.0, 18.0), &format!("{ratio:.2} times the best of the others"));
+    begin(out, (200.0, 18.0), &format!("{ratio:.2} times the best of the others"));
     rect(out, class, (middle.min(end), 3.0), ((end - middle).abs().max(1.0), 12.0));
     line(out, "mark", (middle, 0.0), (middle, 18.0));
     out.end();

@@ -24,18 +24,18 @@ impl Verdict<'_> {
         self.ratio() > 1.0
     }
 
-    /// Whether the middle halves of both parties' samples overlap: then another run may turn it
-    /// round.
+    /// Whether another run may turn it round: less than 1 % apart, or the middle halves of both
+    /// parties' samples overlap.
     pub(crate) fn is_close(&self) -> bool {
         let (ours, best) = (self.ours.1, self.best.1);
-        ours.q1 <= best.q3 && best.q1 <= ours.q3
+        (self.ratio() - 1.0).abs() < 0.01 || (ours.q1 <= best.q3 && best.q1 <= ours.q3)
     }
 
     pub(crate) fn words(&self) -> &'static str {
         match (self.is_loss(), self.is_close()) {
             (true, false) => "slower",
-            (true, true) => "slower, within spread",
-            (false, true) => "faster, within spread",
+            (true, true) => "slower, but close",
+            (false, true) => "faster, but close",
             (false, false) => "faster",
         }
     }
