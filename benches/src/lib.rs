@@ -3,9 +3,7 @@
 //! `cargo bench -p benches` runs all of it under criterion; `cargo run --release -p benches --bin
 //! quick` interleaves the contenders round by round and prints one table.
 //!
-//! To add a contender: a module in `contender.rs` with its `Cx` and `join` (and `scope` and
-//! `spawn`, if it has them), a name and a variant of `Pool`, and a line in each of the macros
-//! there.
+//! A contender is a file in `contender/`, a work a file in `work/` and an entry in `catalog.rs`.
 
 #[macro_use]
 mod contender;
@@ -13,16 +11,11 @@ mod catalog;
 mod machine;
 mod report;
 mod stack;
+mod work;
 
-mod fib;
-mod flood;
-mod late;
-mod queens;
-mod tree;
-mod uts;
-
-pub use catalog::{Entry, Sizes, Work, catalog};
-pub use contender::Contender;
+pub use catalog::{CATALOG, Entry, Sizes, Unit, Work};
+pub use contender::{Ability, Contender};
 pub use machine::{Load, Machine, Share};
 pub use report::{Row, Table, json};
 pub use stack::{STACK, big_stacks_by_default, on_big_stack};
+pub use work::Sample;

@@ -2,16 +2,10 @@
 //! quick -- --help`.
 
 use std::{
-    fs::File,
-    io::Write,
-    num::NonZero,
-    process::ExitCode,
-    str::FromStr,
-    thread,
-    time::{Duration, Instant},
+    fs::File, io::Write, num::NonZero, process::ExitCode, str::FromStr, thread, time::Duration,
 };
 
-use benches::{Contender, Entry, Load, Machine, Row, Sizes, Table, Work, catalog, json};
+use benches::{CATALOG, Contender, Entry, Load, Machine, Row, Sizes, Table, Work, json};
 
 const HELP: &str = "\
 Runs every work on every contender with 1 and 2 workers, all of them once per round,
@@ -59,7 +53,7 @@ fn main() -> ExitCode {
 /// `None` if the arguments only asked for information, which is then printed.
 fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let sizes = Sizes { leaf: Duration::from_millis(100), ..Sizes::default() };
-    let mut options = Options { works: catalog(), rounds: 9, sizes, json: None };
+    let mut options = Options { works: quick(), rounds: 9, sizes, json: None };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
@@ -68,7 +62,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, St
                 return Ok(None);
             }
             "--list" => {
-                catalog().iter().for_each(|entry| println!("{}", entry.name));
+                CATALOG.iter().for_each(|entry| println!("{}", entry.name));
                 return Ok(None);
             }
             "--only" => options.works = named(&value()?)?,
@@ -94,10 +88,13 @@ fn number<T: FromStr<Err: std::fmt::Display>>(option: &str, value: &str) -> Resu
     value.parse().map_err(|e| format!("{option} {value}: {e}"))
 }
 
+fn quick() -> Vec<Entry> {
+    CATALOG.iter().filter(|entry| entry.in_quick).copied().collect()
+}
+
 fn named(names: &str) -> Result<Vec<Entry>, String> {
-    let all = catalog();
-    let find = |name: &str| all.iter().find(|entry| entry.name == name).copied();
-    let known = || all.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+    let find = |name: &str| CATALOG.iter().find(|entry| entry.name == name).copied();
+    let known = || CATALOG.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
     names
         .split(',')
         .map(|name| {
@@ -113,7 +110,7 @@ fn measure(options: Options) -> ExitCode {
         machine.crates.iter().map(|(name, version)| format!("{name} {version}")).collect();
     println!("{}; {} rounds, milliseconds\n", crates.join(", "), options.rounds);
 
-    let everybody = Contender::line_up();
+    let everybody = Contender::line_up(&[1, 2]);
     let mut tables = Vec::new();
     for entry in &options.works {
         let contenders: Vec<_> =
@@ -133,7 +130,9 @@ fn measure(options: Options) -> ExitCode {
 
 fn compare(work: &Work, contenders: &[&Contender], rounds: usize) -> Table {
     let mut rows: Vec<_> = contenders.iter().map(|contender| Row::new(work, contender)).collect();
-    contenders.iter().for_each(|contender| work.run(contender));
+    for contender in contenders {
+        work.run(contender);
+    }
     let before = Load::now();
     for round in 0..rounds {
         // Each begins a round in turn, so that nobody always follows the same neighbour's caches
@@ -141,9 +140,8 @@ fn compare(work: &Work, contenders: &[&Contender], rounds: usize) -> Table {
         for turn in 0..contenders.len() {
             let index = (round + turn) % contenders.len();
             thread::sleep(PAUSE);
-            let start = Instant::now();
-            work.run(contenders[index]);
-            rows[index].ms.push(start.elapsed().as_secs_f64() * 1e3);
+            let sample = work.run(contenders[index]);
+            rows[index].ms.push(sample.typical().as_secs_f64() * 1e3);
         }
     }
     Table::new(work, rows, Load::now().since(&before))
