@@ -4,9 +4,7 @@
 //! table for each work and writes a page with plots; `cargo bench -p benches` runs the same under
 //! criterion.
 //!
-//! To add a contender: a module in `contender.rs` with its `Cx` and `join` (and `scope` and
-//! `spawn`, if it has them), a name and a variant of `Pool`, and a line in each of the macros
-//! there.
+//! A contender is a file in `contender/`, a work a file in `work/` and an entry in `catalog.rs`.
 
 #[macro_use]
 mod contender;
@@ -15,16 +13,11 @@ mod machine;
 pub mod report;
 mod runner;
 mod stack;
+mod work;
 
-mod fib;
-mod flood;
-mod late;
-mod queens;
-mod tree;
-mod uts;
-
-pub use catalog::{Entry, Sizes, Work, catalog};
-pub use contender::Contender;
+pub use catalog::{CATALOG, Entry, Sizes, Unit, Work};
+pub use contender::{Ability, Contender};
 pub use machine::{Load, Machine, Share};
 pub use runner::measure;
 pub use stack::{STACK, big_stacks_by_default, on_big_stack};
+pub use work::Sample;

@@ -1,13 +1,10 @@
 //! One work, all contenders, interleaved.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use crate::{
     Contender, Entry, Load, Sizes, Work,
-    report::{Row, Sample, WorkReport},
+    report::{Row, WorkReport},
 };
 
 /// Long enough for a pool to go to sleep before the next one is timed.
@@ -35,7 +32,7 @@ pub fn measure(
         for turn in 0..contenders.len() {
             let index = (round + turn) % contenders.len();
             thread::sleep(PAUSE);
-            rows[index].samples.push(sample(&work, contenders[index]));
+            rows[index].rounds.push(work.run(contenders[index]).into());
             done(contenders[index]);
         }
     }
@@ -49,12 +46,6 @@ fn row(work: &Work, contender: &Contender) -> Row {
         contender: contender.name.into(),
         workers: contender.workers,
         plan_ms: plan.map(|plan| plan.as_secs_f64() * 1e3),
-        samples: Vec::new(),
+        rounds: Vec::new(),
     }
-}
-
-fn sample(work: &Work, contender: &Contender) -> Sample {
-    let start = Instant::now();
-    work.run(contender);
-    Sample::WallMs(start.elapsed().as_secs_f64() * 1e3)
 }

@@ -1,6 +1,6 @@
 //! From samples to what people look at.
 //!
-//! [`model`] is what is measured and kept, the rest draws it.
+//! `model.rs` is what is measured and kept; the rest draws it.
 
 mod axis;
 mod html;
@@ -15,6 +15,9 @@ mod table;
 mod verdict;
 
 pub use html::html;
-pub use model::{Facts, Figure, Row, Run, Sample, Section, Series, WorkReport, write};
+pub use model::{Facts, Figure, Round, Row, Run, Section, Series, WorkReport, write};
 pub use readme::svg;
 pub use table::{COLUMNS, summary, table};
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::stats::{Summary, quantile};
-use crate::{Machine, Share};
+use crate::{Machine, Sample, Share};
 
 /// Everything that one invocation measured, and where, when and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,18 +49,27 @@ pub struct Row {
     pub workers: usize,
     /// What the work itself allows, in milliseconds, where that is known.
     pub plan_ms: Option<f64>,
-    /// One for each round, in their order.
-    pub samples: Vec<Sample>,
+    /// In their order.
+    pub rounds: Vec<Round>,
 }
 
 /// What one round gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Sample {
+pub enum Round {
     /// How long the work took, in milliseconds.
     WallMs(f64),
     /// How long each of many events took, in nanoseconds.
-    LatenciesNs(Vec<f64>),
+    LatenciesNs(Vec<u64>),
+}
+
+impl From<Sample> for Round {
+    fn from(sample: Sample) -> Round {
+        match sample {
+            Sample::Wall(time) => Round::WallMs(time.as_secs_f64() * 1e3),
+            Sample::Latencies(ns) => Round::LatenciesNs(ns),
+        }
+    }
 }
 
 /// What is compared: one number for each round.
@@ -92,8 +101,8 @@ impl Metric {
 impl WorkReport {
     /// What its samples are compared by, the most important first.
     pub(crate) fn metrics(&self) -> &'static [Metric] {
-        match self.rows.iter().find_map(|row| row.samples.first()) {
-            Some(Sample::LatenciesNs(_)) => {
+        match self.rows.iter().find_map(|row| row.rounds.first()) {
+            Some(Round::LatenciesNs(_)) => {
                 &[Metric::Latency(0.5), Metric::Latency(0.99), Metric::Latency(0.999)]
             }
             _ => &[Metric::Wall],
@@ -136,16 +145,16 @@ impl Row {
 
     /// `None` if no round has what the metric needs.
     pub(crate) fn summary(&self, metric: Metric) -> Option<Summary> {
-        let figure = |sample: &Sample| match (metric, sample) {
-            (Metric::Wall, Sample::WallMs(ms)) => Some(*ms),
-            (Metric::Latency(q), Sample::LatenciesNs(ns)) => {
-                let mut sorted = ns.clone();
-                sorted.sort_by(f64::total_cmp);
-                Some(quantile(&sorted, q)? / 1e3)
+        let figure = |round: &Round| match (metric, round) {
+            (Metric::Wall, Round::WallMs(ms)) => Some(*ms),
+            (Metric::Latency(q), Round::LatenciesNs(ns)) => {
+                let mut us: Vec<_> = ns.iter().map(|&ns| ns as f64 / 1e3).collect();
+                us.sort_by(f64::total_cmp);
+                quantile(&us, q)
             }
             _ => None,
         };
-        Summary::of(self.samples.iter().filter_map(figure).collect())
+        Summary::of(self.rounds.iter().filter_map(figure).collect())
     }
 }
 

@@ -6,7 +6,7 @@ mod options;
 use std::{path::Path, process::ExitCode, time::SystemTime};
 
 use benches::{
-    Contender, Entry, Machine, catalog, measure,
+    CATALOG, Contender, Entry, Machine, measure,
     report::{Run, Section, html, summary, svg, table, write},
 };
 use clap::Parser;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<(), String> {
     if options.list {
-        let works: Vec<_> = catalog().iter().map(|entry| entry.name).collect();
+        let works: Vec<_> = CATALOG.iter().map(|entry| entry.name).collect();
         println!("works: {}", works.join(", "));
         println!("contenders: {}", Contender::NAMES.join(", "));
         return Ok(());

@@ -2,7 +2,7 @@
 
 use std::{num::NonZero, path::PathBuf, time::Duration};
 
-use benches::{Contender, Entry, Sizes, catalog};
+use benches::{CATALOG, Contender, Entry, Sizes};
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 
 /// Runs every work on every contender, all of them once per round, prints a table per work, and
@@ -10,7 +10,7 @@ use clap::{Parser, builder::PossibleValuesParser, value_parser};
 #[derive(Debug, Parser)]
 #[command(name = "compare")]
 pub(crate) struct Options {
-    /// Small sizes and few rounds: to see that it works, not to believe its figures
+    /// Few rounds, and without the longest works: to see that it works, not to believe its figures
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -32,13 +32,17 @@ pub(crate) struct Options {
     rounds: Option<NonZero<usize>>,
 
     // More takes hours.
-    /// The argument of naive Fibonacci [default: 38, with --quick 30]
+    /// The argument of naive Fibonacci [default: 38, with --quick 34]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=60))]
     fib: Option<u32>,
 
     /// The length of each late leaf, in milliseconds [default: 100, with --quick 20]
     #[arg(long, value_name = "N")]
     leaf_ms: Option<u64>,
+
+    /// The folder whose words are counted [default: the project's]
+    #[arg(long, value_name = "DIR", value_parser = folder)]
+    words: Option<PathBuf>,
 
     /// Where the files go that have no place of their own
     #[arg(long, value_name = "DIR", default_value = "target/compare")]
@@ -58,7 +62,7 @@ pub(crate) struct Options {
 
     /// Measures nothing, but draws what an earlier run has written as JSON
     #[arg(long, value_name = "FILE", conflicts_with_all =
-          ["quick", "only", "contenders", "workers", "rounds", "fib", "leaf_ms"])]
+          ["quick", "only", "contenders", "workers", "rounds", "fib", "leaf_ms", "words"])]
     pub(crate) from: Option<PathBuf>,
 
     /// A section that another program has written as JSON; may be given several times
@@ -70,8 +74,13 @@ pub(crate) struct Options {
     pub(crate) list: bool,
 }
 
+fn folder(path: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(path);
+    if folder.is_dir() { Ok(folder) } else { Err("no such folder".into()) }
+}
+
 fn works() -> PossibleValuesParser {
-    PossibleValuesParser::new(catalog().iter().map(|entry| entry.name))
+    PossibleValuesParser::new(CATALOG.iter().map(|entry| entry.name))
 }
 
 fn contenders() -> PossibleValuesParser {
@@ -80,11 +89,10 @@ fn contenders() -> PossibleValuesParser {
 
 impl Options {
     pub(crate) fn works(&self) -> Vec<Entry> {
-        let all = catalog();
         if self.only.is_empty() {
-            return all;
+            return CATALOG.iter().filter(|entry| entry.in_quick || !self.quick).copied().collect();
         }
-        let find = |name: &String| all.iter().find(|entry| entry.name == name).copied();
+        let find = |name: &String| CATALOG.iter().find(|entry| entry.name == name).copied();
         self.only.iter().filter_map(find).collect()
     }
 
@@ -111,10 +119,13 @@ impl Options {
     }
 
     pub(crate) fn sizes(&self) -> Sizes {
-        let (fib, leaf) = if self.quick { (30, 20) } else { (38, 100) };
+        let (fib, leaf) = if self.quick { (34, 20) } else { (38, 100) };
+        let default = Sizes::default();
         Sizes {
             fib: self.fib.unwrap_or(fib),
             leaf: Duration::from_millis(self.leaf_ms.unwrap_or(leaf)),
+            words: self.words.clone().unwrap_or(default.words),
+            ..default
         }
     }
 
@@ -189,6 +200,7 @@ mod tests {
             ("--rounds", "'--rounds"),
             ("--fib 100", "'100' for '--fib"),
             ("--leaf-ms x", "'x' for '--leaf-ms"),
+            ("--words /no/such/folder", "'/no/such/folder' for '--words"),
             ("--from a.json --rounds 3", "'--rounds"),
             ("--frobnicate", "'--frobnicate'"),
         ] {
