@@ -5,7 +5,7 @@ use super::{
     model::{Facts, Metric, Run, Section, WorkReport},
     number::digits,
     palette, plot,
-    table::{COLUMNS, Grid, caption, load, worst_load},
+    table::{COLUMNS, Grid, caption, is_quiet, load, or_dash, worst_load},
     verdict::{Verdict, verdicts},
 };
 
@@ -63,7 +63,7 @@ pub fn html(run: &Run) -> String {
     format!("<!DOCTYPE html>\n{}", out.finish())
 }
 
-const TITLE: &str = "scheduler and its peers";
+pub(crate) const TITLE: &str = "scheduler and its peers";
 
 fn head(out: &mut Markup, run: &Run) {
     out.leaf("h1", &[], TITLE);
@@ -135,14 +135,16 @@ fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
         "Each form of ours against the best of all others with as many workers, by medians; the \
          worst first. To the right of the line, in red: ours took longer. Pale, \u{201c}but \
          close\u{201d}: less than 1 % apart, or the middle halves of both parties' rounds overlap, \
-         so that another run may turn it round.",
+         so that another run may turn it round. Ts/T: how many times faster ours were than the \
+         plain program.",
     );
     let ratios = verdicts.iter().map(|verdict| verdict.ratio().ln().abs());
     // One outlier must not flatten all others.
     let most = ratios.fold(0.0, f64::max).exp().clamp(1.5, 8.0);
     out.begin("div", &[("class", "scroll")]);
     out.begin("table", &[("class", "verdicts")]);
-    row(out, "th", "", &["work", "workers", "ours", "", "best of others", "", "ratio", "", ""]);
+    let head = ["work", "workers", "ours", "", "best of others", "", "Ts/T", "ratio", "", ""];
+    row(out, "th", "", &head);
     for verdict in verdicts {
         let ((ours, a), (best, b)) = (verdict.ours, verdict.best);
         let (unit, name) = (verdict.metric.unit(), &verdict.work.name);
@@ -160,6 +162,9 @@ fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
         ] {
             out.leaf("td", &[], &cell);
         }
+        let speed_up = verdict.speed_up();
+        let class = if speed_up.is_some_and(|times| times < 1.0) { "loss" } else { "" };
+        out.leaf("td", &[("class", class)], &or_dash(speed_up));
         let colour = colour(verdict);
         out.leaf("td", &[("class", colour)], &format!("{:.2}", verdict.ratio()));
         out.begin("td", &[]);
@@ -177,8 +182,9 @@ fn details(out: &mut Markup, work: &WorkReport) {
     out.leaf("h2", &[("id", &format!("work-{}", work.name))], &work.name);
     out.leaf("p", &[], &caption(work));
     let load = load(work.share);
-    out.leaf("p", &[("class", "soft")], &format!("{}{}.", load[..1].to_uppercase(), &load[1..]));
-    for &metric in work.metrics() {
+    let class = if work.share.is_none_or(is_quiet) { "soft" } else { "loss" };
+    out.leaf("p", &[("class", class)], &format!("{}{}.", load[..1].to_uppercase(), &load[1..]));
+    for metric in work.metrics() {
         if let Some(label) = metric.label() {
             out.leaf("h3", &[], &format!("{label} of the latency"));
         }

@@ -99,13 +99,16 @@ impl Metric {
 }
 
 impl WorkReport {
-    /// What its samples are compared by, the most important first.
-    pub(crate) fn metrics(&self) -> &'static [Metric] {
+    /// What its rounds are compared by, the most important first.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
         match self.rows.iter().find_map(|row| row.rounds.first()) {
-            Some(Round::LatenciesNs(_)) => {
-                &[Metric::Latency(0.5), Metric::Latency(0.99), Metric::Latency(0.999)]
-            }
-            _ => &[Metric::Wall],
+            // A percentile that no event lies beyond is but the maximum.
+            Some(Round::LatenciesNs(ns)) => [(0.5, 2), (0.99, 100), (0.999, 1_000)]
+                .into_iter()
+                .filter(|&(_, least)| ns.len() >= least)
+                .map(|(q, _)| Metric::Latency(q))
+                .collect(),
+            _ => vec![Metric::Wall],
         }
     }
 

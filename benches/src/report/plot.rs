@@ -8,7 +8,7 @@ use super::{
     stats::Summary,
 };
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 960.0;
 /// Bars that differ by more than this factor would hide the short ones.
 const MOST_LINEAR: f64 = 20.0;
 

@@ -2,6 +2,7 @@
 
 use super::{
     axis::Axis,
+    html::TITLE,
     markup::Markup,
     model::{Row, Run, WorkReport},
     number::{digits, in_words},
@@ -51,7 +52,7 @@ pub fn svg(run: &Run) -> String {
             ("role", "img"),
         ],
     );
-    out.leaf("title", &[], "scheduler and its peers: medians, shorter is better");
+    out.leaf("title", &[], TITLE);
     out.style(
         &(palette::css()
             + ".back{fill:var(--paper);stroke:var(--rule)}.title{font-size:17px;font-weight:700}\
@@ -59,11 +60,11 @@ pub fn svg(run: &Run) -> String {
     );
     let inside = (WIDTH - 1.0, height - 1.0);
     rect(&mut out, "back", (0.5, 0.5), inside);
-    text(&mut out, "title", (PADDING, 34.0), "The same work, by everybody");
+    text(&mut out, "title", (PADDING, 34.0), TITLE);
     let machine = &run.machine;
     let about = format!(
-        "Medians of {} interleaved rounds, ours and the best {OTHERS} of the others; shorter is \
-         better. Dashed: the plain program.",
+        "Medians of all rounds ({}, interleaved): ours and the best {OTHERS} of the others. Shorter \
+         is better; dashed: the plain program.",
         run.rounds
     );
     text(&mut out, "tick", (PADDING, 54.0), &about);

@@ -17,8 +17,8 @@ pub const COLUMNS: [(&str, &str); 6] = [
     ("Ts/T", "the plain program's median over this one's: the speed-up"),
     (
         "ns/fork, of minima",
-        "wall time beyond the plain program's, per fork: of the medians, and of the minima; none \
-         where it is less",
+        "wall time beyond the plain program's, per fork, submitted task or chunk of a loop: of the \
+         medians, and of the minima; none where it is less",
     ),
     ("/plan", "median over the time that the work itself allows"),
     (
@@ -52,8 +52,6 @@ impl Grid {
         head.extend(has_plan.then_some("/plan"));
 
         let line = |row: &Row, summary: &Summary, best: Option<f64>| {
-            let or_dash =
-                |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2}"));
             let Summary { min, q1, median, q3, max } = *summary;
             let mut cells = vec![row.contender.clone(), row.workers.to_string(), digits(median)];
             cells.push(format!("{}..{}", digits(q1), digits(q3)));
@@ -85,14 +83,24 @@ impl Grid {
     }
 }
 
+pub(crate) fn or_dash(value: Option<f64>) -> String {
+    value.map_or("-".into(), |value| format!("{value:.2}"))
+}
+
+/// Whether others took so little that the figures can be believed.
+pub(crate) fn is_quiet(share: Share) -> bool {
+    share.others + share.stolen <= 0.05
+}
+
 /// Who else used the machine, in words.
 pub(crate) fn load(share: Option<Share>) -> String {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     match share {
-        Some(Share { others, stolen }) => format!(
-            "meanwhile other processes took {} of the machine's CPU time, its host {}",
-            percent(others),
-            percent(stolen)
+        Some(share) => format!(
+            "meanwhile other processes took {} of the machine's CPU time, its host {}{}",
+            percent(share.others),
+            percent(share.stolen),
+            if is_quiet(share) { "" } else { ": too much for figures to be believed" }
         ),
         None => "how much of the machine others took is unknown".into(),
     }
@@ -117,14 +125,14 @@ pub(crate) fn worst_load(run: &Run) -> String {
 pub(crate) fn caption(work: &WorkReport) -> String {
     match work.forks {
         0 => work.title.clone(),
-        forks => format!("{}, {} forks", work.title, count(forks)),
+        forks => format!("{}; {} forks or tasks", work.title, count(forks)),
     }
 }
 
 /// All contenders at one work, for people.
 pub fn table(work: &WorkReport) -> String {
     let mut out = format!("{}: {}\n  {}\n", work.name, caption(work), load(work.share));
-    for &metric in work.metrics() {
+    for metric in work.metrics() {
         let what = metric.label().map_or("wall time".into(), |label| format!("latency, {label}"));
         writeln!(out, "  {what}, {}:", metric.unit()).expect("a String takes whatever is written");
         let Grid { head, lines } = Grid::new(work, metric);
@@ -140,7 +148,7 @@ pub fn table(work: &WorkReport) -> String {
 pub fn summary(run: &Run) -> String {
     let verdicts = verdicts(run);
     let mut lines = vec![
-        ["work", "workers", "ours", "median", "best of others", "median", "ratio", ""]
+        ["work", "workers", "ours", "median", "best of others", "median", "Ts/T", "ratio", ""]
             .map(String::from)
             .to_vec(),
     ];
@@ -155,6 +163,7 @@ pub fn summary(run: &Run) -> String {
             format!("{} {unit}", digits(a.median)),
             best.contender.clone(),
             format!("{} {unit}", digits(b.median)),
+            or_dash(verdict.speed_up()),
             format!("{:.2}", verdict.ratio()),
             verdict.words().into(),
         ]

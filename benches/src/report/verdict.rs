@@ -20,6 +20,12 @@ impl Verdict<'_> {
         self.ours.1.median / self.best.1.median
     }
 
+    /// The plain program's median over ours.
+    pub(crate) fn speed_up(&self) -> Option<f64> {
+        let serial = self.work.serial()?.summary(self.metric)?;
+        Some(serial.median / self.ours.1.median)
+    }
+
     pub(crate) fn is_loss(&self) -> bool {
         self.ratio() > 1.0
     }
@@ -50,7 +56,7 @@ pub(crate) fn verdicts(run: &Run) -> Vec<Verdict<'_>> {
 
 fn of_work(work: &WorkReport) -> Vec<Verdict<'_>> {
     let mut verdicts = Vec::new();
-    for &metric in work.metrics() {
+    for metric in work.metrics() {
         for workers in work.worker_counts() {
             let ranking = work.ranking(workers, metric);
             let Some(&best) = ranking.iter().find(|(row, _)| !row.is_ours()) else { continue };
