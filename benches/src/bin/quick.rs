@@ -11,7 +11,7 @@ const HELP: &str = "\
 Runs every work on every contender with 1 and 2 workers, all of them once per round,
 and prints a table per work.
 
-  --only A,B    only these works, in this order (see --list)
+  --only A,B    only these works, in this order (see --list) [all but the longest]
   --rounds N    rounds to measure, after one to warm up [9]
   --fib N       the argument of naive Fibonacci [38]
   --leaf-ms N   the length of each late leaf [100]
