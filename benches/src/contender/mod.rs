@@ -330,7 +330,7 @@ fn submit_chunks<P: Pool>(pool: &P, chunks: &Chunks, body: Body<'_>) {
     let _all_done = AllDone(receiver);
     // Dropped before the other one, and so before the wait.
     let open = open;
-    // SAFETY: 1. the body is alive for as long as anybody uses it: each job drops its sender after
+    // SAFETY: the body is alive for as long as anybody uses it: each job drops its sender after
     // its last use of the body, and this frame does not end before all senders are dropped.
     let body = unsafe { std::mem::transmute::<Body<'_>, Body<'static>>(body) };
     for index in 0..chunks.count() {

@@ -1,7 +1,7 @@
 //! orx-parallel's default pool and default runner, which are made for loops: a scope of that pool
 //! blocks the worker that waits for it.
 
-use orx_parallel::{BasicPool, IntoParIter, Par, Pool as Pools, Runner, ThreadPool};
+use orx_parallel::{BasicPool, IntoParIter, Par, Runner, ThreadPool};
 
 use super::{Ability, Body, Chunks, Pool};
 
@@ -13,7 +13,7 @@ impl Pool for Orx {
 
     /// It has at most as many workers as there are cores.
     fn start(workers: usize) -> Option<Orx> {
-        let pool = Pools::basic(workers);
+        let pool = BasicPool::new(workers);
         (pool.max_num_threads().get() == workers).then_some(Orx(pool))
     }
 

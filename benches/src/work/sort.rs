@@ -6,8 +6,8 @@
 use super::{Job, Sample, check, random};
 use crate::{Ability, Contender};
 
-/// Pieces of at most so many elements are not split any more: some 20 µs of work.
-const LEAF: usize = 2_048;
+/// Pieces of at most so many elements are not split any more: some 100 µs of work.
+const LEAF: usize = 8_192;
 
 /// What to sort, and by what.
 #[derive(Debug)]

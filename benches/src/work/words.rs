@@ -15,7 +15,6 @@ type Counts = HashMap<Box<str>, u64>;
 /// The files, which must not change as long as it is in use, and their words.
 #[derive(Debug)]
 pub(crate) struct Words {
-    folder: PathBuf,
     files: Vec<PathBuf>,
     counts: Counts,
 }
@@ -32,7 +31,7 @@ impl Words {
         files.sort_unstable();
         let mut counts = Counts::new();
         files.iter().for_each(|file| count(file, &mut counts));
-        Words { folder: folder.into(), files, counts }
+        Words { files, counts }
     }
 }
 
@@ -69,7 +68,7 @@ fn count_text(text: &str, counts: &mut Counts) {
 impl Job for Words {
     fn title(&self) -> String {
         let words: u64 = self.counts.values().sum();
-        format!("{words} words in {} files below {}", self.files.len(), self.folder.display())
+        format!("{words} words in {} files", self.files.len())
     }
 
     fn run(&self, contender: &Contender) -> Sample {
