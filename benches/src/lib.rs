@@ -21,6 +21,8 @@ mod queens;
 mod tree;
 mod uts;
 
+pub mod counts;
+
 pub use catalog::{Entry, Sizes, Work, catalog};
 pub use contender::Contender;
 pub use machine::{Load, Machine, Share};
