@@ -10,9 +10,9 @@
 //! with more; the difference, divided, is the figure, and the start-up cancels. Only what runs
 //! inside [`counts_collect`] and outside [`counts_pause`] is collected, on whichever thread
 //! calls it. The programs are arranged so that the order of events does not depend on the
-//! kernel's scheduler: whoever is not counted is blocked meanwhile. All but `join_stolen` then
-//! count the same to a tenth in every run; there the other worker is only almost certainly
-//! asleep, and one late sleeper in a hundred makes 5 %. So each run is the least of [`REPEATS`].
+//! kernel's scheduler: whoever is not counted is blocked meanwhile. So the figures are the same
+//! in every run, to 0.2 instructions. Only in `join_stolen` is the other worker just almost
+//! certainly asleep: a late one changes the figure by 0.3 %.
 //!
 //! callgrind runs one thread at a time and hands system calls through, `membarrier` included:
 //! the barrier counted is that of a normal run, and [`run`] refuses to count another one. A
@@ -39,9 +39,6 @@ use crate::fib;
 
 /// By how much a count may grow before it has to be recorded anew.
 pub const TOLERANCE: f64 = 0.05;
-
-/// How often each run is counted.
-const REPEATS: u32 = 3;
 
 /// Runs `work` with the collection of instructions on. callgrind finds it by its name.
 // SAFETY: no other symbol of this program, its crates or the C library has this name.
@@ -275,15 +272,18 @@ fn join_stolen(rounds: u32) {
     /// Long enough to get from the announcement of a sleep into it.
     const PAUSE: Duration = Duration::from_micros(200);
     let pool = pool(2);
-    pool.install(|| {
-        let me = pool.current_thread_index().expect("on a worker");
-        let parks = || pool.metrics().workers[1 - me].counts.parks;
-        let sleeps_again = |before: u64| {
-            while parks() == before {
-                thread::sleep(PAUSE);
-            }
+    let parks = || pool.metrics().workers[1].counts.parks;
+    let sleeps_again = |before: u64| {
+        while parks() == before {
             thread::sleep(PAUSE);
-        };
+        }
+        thread::sleep(PAUSE);
+    };
+    // Always the same one: a sleeper is looked for from the first worker on.
+    pool.broadcast(|worker| {
+        if worker.index() != 0 {
+            return;
+        }
         sleeps_again(0);
         for _ in 0..rounds {
             let before = parks();
@@ -293,7 +293,7 @@ fn join_stolen(rounds: u32) {
                 let there = scheduler::current_thread_index;
                 ran_on = scheduler::join(here, there).1;
             });
-            assert_eq!(ran_on, Some(1 - me), "the fork was not stolen");
+            assert_eq!(ran_on, Some(1), "the fork was not stolen");
         }
     });
 }
@@ -335,7 +335,7 @@ impl Record {
     pub fn count(program: &Path) -> Result<Record, String> {
         let figure = |operation: &Operation| {
             let rounds = [operation.few, operation.more];
-            let [few, more] = rounds.map(|rounds| least(program, operation, rounds));
+            let [few, more] = rounds.map(|rounds| under_callgrind(program, operation, rounds));
             let [from, to] = rounds.map(operation.units);
             let each = (more? as f64 - few? as f64) / (to - from) as f64;
             Ok((operation.name.into(), (each * 10.0).round() / 10.0))
@@ -400,12 +400,6 @@ fn today() -> Result<String, String> {
     let out = Command::new("date").args(["-u", "+%F"]).output();
     let out = out.map_err(|e| format!("cannot start date: {e}"))?;
     Ok(String::from_utf8_lossy(&out.stdout).trim().into())
-}
-
-/// The instructions of a run that nothing disturbs.
-fn least(program: &Path, operation: &Operation, rounds: u32) -> Result<u64, String> {
-    (0..REPEATS)
-        .try_fold(u64::MAX, |least, _| Ok(least.min(under_callgrind(program, operation, rounds)?)))
 }
 
 /// The instructions that one run collects.
