@@ -13,6 +13,7 @@ mod catalog;
 mod machine;
 mod report;
 mod stack;
+mod stats;
 
 mod fib;
 mod flood;
@@ -21,7 +22,9 @@ mod queens;
 mod tree;
 mod uts;
 
+pub mod contention;
 pub mod counts;
+pub mod section;
 
 pub use catalog::{Entry, Sizes, Work, catalog};
 pub use contender::Contender;
