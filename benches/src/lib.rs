@@ -24,6 +24,8 @@ mod uts;
 
 pub mod contention;
 pub mod counts;
+#[path = "../model/mod.rs"]
+pub mod model;
 pub mod section;
 
 pub use catalog::{Entry, Sizes, Work, catalog};

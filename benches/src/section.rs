@@ -42,7 +42,7 @@ pub struct Series {
     /// Whose it is.
     pub name: String,
     /// In the order of `x`.
-    pub points: Vec<[f64; 2]>,
+    pub points: Vec<(f64, f64)>,
 }
 
 /// A table of two columns.
@@ -51,7 +51,7 @@ pub struct Facts {
     /// The heading.
     pub title: String,
     /// Names and values.
-    pub rows: Vec<[String; 2]>,
+    pub rows: Vec<(String, String)>,
 }
 
 /// The figures as tables, one line for each series.
@@ -60,7 +60,7 @@ impl Display for Section {
         writeln!(f, "{}\n{}", self.title, self.text)?;
         for facts in &self.facts {
             writeln!(f, "\n{}", facts.title)?;
-            for [name, value] in &facts.rows {
+            for (name, value) in &facts.rows {
                 writeln!(f, "  {name}: {value}")?;
             }
         }
@@ -75,7 +75,7 @@ impl Display for Figure {
             writeln!(f, "  {}", self.note)?;
         }
         let mut columns: Vec<_> =
-            self.series.iter().flat_map(|series| &series.points).map(|&[x, _]| x).collect();
+            self.series.iter().flat_map(|series| &series.points).map(|&(x, _)| x).collect();
         columns.sort_by(f64::total_cmp);
         columns.dedup();
         write!(f, "  {:28}", self.x_label)?;
@@ -84,8 +84,8 @@ impl Display for Figure {
         for Series { name, points } in &self.series {
             write!(f, "  {name:28}")?;
             for column in &columns {
-                match points.iter().find(|[x, _]| x == column) {
-                    Some([_, y]) => write!(f, " {y:>10.3}")?,
+                match points.iter().find(|(x, _)| x == column) {
+                    Some((_, y)) => write!(f, " {y:>10.3}")?,
                     None => write!(f, " {:>10}", "-")?,
                 }
             }
@@ -102,8 +102,8 @@ mod tests {
     #[test]
     fn a_figure_prints_a_column_for_each_x() {
         let line =
-            |name: &str, points: &[[f64; 2]]| Series { name: name.into(), points: points.into() };
-        let series = vec![line("a", &[[1.0, 5.0], [2.0, 6.0]]), line("b", &[[2.0, 7.0]])];
+            |name: &str, points: &[(f64, f64)]| Series { name: name.into(), points: points.into() };
+        let series = vec![line("a", &[(1.0, 5.0), (2.0, 6.0)]), line("b", &[(2.0, 7.0)])];
         let printed = Figure { x_label: "cores".into(), series, ..Figure::default() }.to_string();
         let cells: Vec<Vec<_>> =
             printed.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();

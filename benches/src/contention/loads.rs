@@ -25,7 +25,7 @@ pub(super) const BURST: u64 = 64;
 const POLL: Duration = Duration::from_micros(50);
 
 /// Steps of a task's body: some dozens of nanoseconds.
-const STEPS: u64 = 32;
+const STEPS: u64 = 128;
 
 /// The body of a task.
 pub(super) fn body() {
@@ -36,7 +36,7 @@ pub(super) fn body() {
 /// Counts ended tasks on as many lines as there are threads: a common counter would be a queue of
 /// its own.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     slots: Vec<Slot>,
 }
 
@@ -60,16 +60,16 @@ fn my_slot() -> usize {
 }
 
 impl Tally {
-    pub(super) fn new() -> Tally {
+    pub(crate) fn new() -> Tally {
         Tally { slots: (0..SLOTS).map(|_| Slot::default()).collect() }
     }
 
-    fn end_task(&self) {
+    pub(crate) fn end_task(&self) {
         // Ordering: Release, with the Acquire in `ended`: what the task used can go.
         self.slots[my_slot()].ended.fetch_add(1, Ordering::Release);
     }
 
-    fn ended(&self) -> u64 {
+    pub(crate) fn ended(&self) -> u64 {
         self.slots.iter().map(|slot| slot.ended.load(Ordering::Acquire)).sum()
     }
 

@@ -7,8 +7,8 @@
 //! More workers than cores show what crowding costs, not what cores bring: figures and JSON say
 //! which is which. What many cores would do is the cost model's part.
 
-mod loads;
-mod pools;
+pub(crate) mod loads;
+pub(crate) mod pools;
 
 use std::{collections::BTreeMap, thread, time::Instant};
 
@@ -141,7 +141,7 @@ fn section(plan: &Plan, samples: &Samples) -> Section {
         let line = |name: &'static str| {
             let point = |&workers: &usize| {
                 let values = samples.get(&(quantity, name, workers))?.clone();
-                Some([workers as f64, median(values)?])
+                Some((workers as f64, median(values)?))
             };
             Series { name: name.into(), points: plan.workers.iter().filter_map(point).collect() }
         };
@@ -156,7 +156,7 @@ fn section(plan: &Plan, samples: &Samples) -> Section {
             series: lines.filter(|line| !line.points.is_empty()).collect(),
         }
     };
-    let row = |name: &str, value: String| [name.into(), value];
+    let row = |name: &str, value: String| (name.into(), value);
     Section {
         title: "Contention as workers grow".into(),
         text: format!(
@@ -203,8 +203,8 @@ mod tests {
         let tree = &figure("A tree of tasks").series;
         assert_eq!(tree.len(), POOLS.len());
         for line in tree {
-            assert!(line.points.iter().all(|&[_, ns]| ns > 0.0), "{line:?}");
-            assert_eq!(line.points.iter().map(|&[x, _]| x).collect::<Vec<_>>(), [1.0, 2.0]);
+            assert!(line.points.iter().all(|&(_, ns)| ns > 0.0), "{line:?}");
+            assert_eq!(line.points.iter().map(|&(x, _)| x).collect::<Vec<_>>(), [1.0, 2.0]);
         }
         let locks = &figure("A tree of tasks: time in the lock").series;
         assert_eq!(locks.iter().map(|line| &*line.name).collect::<Vec<_>>(), ["mutex+condvar"]);

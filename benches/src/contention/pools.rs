@@ -11,10 +11,10 @@ use std::{
 };
 
 /// What a pool runs.
-pub(super) type Task = Box<dyn FnOnce() + Send>;
+pub(crate) type Task = Box<dyn FnOnce() + Send>;
 
 /// Somewhere to send tasks to, from outside or from a task.
-pub(super) trait Pool: Send + Sync {
+pub(crate) trait Pool: Send + Sync {
     /// Runs `task` some time from now.
     fn submit(&self, task: Task);
 
@@ -31,16 +31,24 @@ pub(super) trait Pool: Send + Sync {
 }
 
 /// Starts a pool with so many workers.
-pub(super) type Start = fn(usize) -> Box<dyn Pool>;
+pub(crate) type Start = fn(usize) -> Box<dyn Pool>;
 
 /// All pools by name: those with a single queue first.
 pub(super) const POOLS: [(&str, Start); 5] = [
-    ("mutex+condvar", |workers| Box::new(Locked::start(workers))),
-    ("crossbeam-channel", |workers| Box::new(Channel::start(workers))),
+    ("mutex+condvar", locked),
+    ("crossbeam-channel", channel),
     ("ours", |workers| Box::new(ours(workers))),
     ("rayon", |workers| Box::new(rayon(workers))),
     ("tokio", |workers| Box::new(tokio(workers))),
 ];
+
+pub(crate) fn locked(workers: usize) -> Box<dyn Pool> {
+    Box::new(Locked::start(workers))
+}
+
+pub(crate) fn channel(workers: usize) -> Box<dyn Pool> {
+    Box::new(Channel::start(workers))
+}
 
 fn start_threads(workers: usize, run: impl Fn() + Clone + Send + 'static) -> Vec<JoinHandle<()>> {
     (0..workers).map(|_| thread::spawn(run.clone())).collect()
@@ -162,7 +170,7 @@ impl Drop for Channel {
     }
 }
 
-fn ours(workers: usize) -> scheduler::ThreadPool {
+pub(crate) fn ours(workers: usize) -> scheduler::ThreadPool {
     scheduler::ThreadPool::new(workers)
         .unwrap_or_else(|e| panic!("cannot start our pool of {workers}: {e}"))
 }
