@@ -5,11 +5,11 @@ use std::{
     fmt,
     hint::{black_box, spin_loop},
     sync::{
-        Barrier, Mutex, OnceLock,
+        Barrier, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub struct Costs {
     pub barrier: u64,
     /// What waking another costs the waker.
     pub unpark: u64,
-    /// From there until the other runs: half of a ping-pong of two threads that park.
+    /// From there until the other runs, with the waker's core kept busy.
     pub wake: u64,
 }
 
@@ -69,8 +69,8 @@ impl Costs {
             &|| pool.install(fork),
             &|| pool.install(spawn),
             &barrier,
-            &|| ping_pong().0,
-            &|| ping_pong().1,
+            &|| wake().0,
+            &|| wake().1,
         ];
         let mut samples = [const { Vec::new() }; 11];
         let mut hand_overs = Vec::new();
@@ -134,27 +134,6 @@ fn each(times: u64, run: impl FnOnce()) -> f64 {
     begun.elapsed().as_nanos() as f64 / times as f64
 }
 
-/// Nanoseconds of a burst of `act(0)` while another thread runs `act(1)`, burst by burst. Of many
-/// bursts the lower quartile: now and then one of the two is not running, and the burst says
-/// nothing.
-fn beside_another(act: impl Fn(u64) + Sync) -> f64 {
-    const BURSTS: usize = 60;
-    let start = Barrier::new(2);
-    let bursts = |side| {
-        start.wait();
-        let mut bursts = [0.0; BURSTS];
-        bursts.fill_with(|| each(1, || act(side)));
-        bursts
-    };
-    thread::scope(|s| {
-        let other = s.spawn(|| bursts(1));
-        let mut bursts = bursts(0);
-        other.join().expect("nothing in there panics");
-        bursts.sort_by(f64::total_cmp);
-        quantile(&bursts, 0.25).expect("there are bursts")
-    })
-}
-
 type Boxed = Box<dyn Fn() -> u64 + Send>;
 
 fn through(queue: &Mutex<VecDeque<Boxed>>, pairs: u64) {
@@ -209,17 +188,29 @@ fn cas() -> f64 {
 }
 
 fn line() -> f64 {
+    const BURSTS: usize = 60;
     const TURNS: u64 = 100;
     let turn = AtomicU64::new(0);
-    let burst = beside_another(|side| {
-        for _ in 0..TURNS {
-            while turn.load(Ordering::Acquire) % 2 != side {
-                spin_loop();
+    let start = Barrier::new(2);
+    let play = |side| {
+        start.wait();
+        let burst = || {
+            for _ in 0..TURNS {
+                while turn.load(Ordering::Acquire) % 2 != side {
+                    spin_loop();
+                }
+                turn.fetch_add(1, Ordering::AcqRel);
             }
-            turn.fetch_add(1, Ordering::AcqRel);
-        }
-    });
-    burst / (2 * TURNS) as f64
+        };
+        (0..BURSTS).map(|_| each(2 * TURNS, burst)).collect::<Vec<_>>()
+    };
+    thread::scope(|s| {
+        s.spawn(|| play(1));
+        let mut bursts = play(0);
+        bursts.sort_by(f64::total_cmp);
+        // Now and then one of the two is not running, and the burst says nothing.
+        quantile(&bursts, 0.25).expect("there are bursts")
+    })
 }
 
 fn channel() -> f64 {
@@ -306,31 +297,43 @@ fn heavy() {
     fence(Ordering::SeqCst);
 }
 
-/// Two threads wake each other in turn: what it costs the waker, and the time until the woken runs.
-fn ping_pong() -> (f64, f64) {
-    const TURNS: u64 = 20;
-    let turn = AtomicU64::new(0);
-    let waking = AtomicU64::new(0);
-    let turns = AtomicU64::new(0);
-    let players = [const { OnceLock::new() }; 2];
-    let ready = Barrier::new(2);
-    let burst = beside_another(|side| {
-        let [mine, others] = [side, 1 - side].map(|side| &players[side as usize]);
-        if mine.set(thread::current()).is_ok() {
-            ready.wait();
-        }
-        let other = others.get().expect("both are ready");
-        for _ in 0..TURNS {
-            while turn.load(Ordering::Acquire) % 2 != side {
-                thread::park();
+/// Wakes a parked thread from one that keeps its core busy: what that costs the waker, and the time
+/// from the call until the woken thread runs.
+fn wake() -> (f64, f64) {
+    const TURNS: u64 = 100;
+    /// Until the other surely sleeps again.
+    const REST: Duration = Duration::from_micros(30);
+    const LAST: u64 = u64::MAX;
+    let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (mut calls, mut ways) = (Vec::new(), Vec::new());
+    thread::scope(|s| {
+        let sleeper = s.spawn(|| {
+            while answered.load(Ordering::Relaxed) != LAST {
+                let now = asked.load(Ordering::Acquire);
+                if answered.swap(now, Ordering::AcqRel) == now {
+                    thread::park();
+                }
             }
-            turn.fetch_add(1, Ordering::AcqRel);
+        });
+        let ask = |question| {
+            asked.store(question, Ordering::Release);
+            sleeper.thread().unpark();
+        };
+        for turn in 1..=TURNS {
+            let rest = Instant::now();
+            while rest.elapsed() < REST {
+                spin_loop();
+            }
             let begun = Instant::now();
-            other.unpark();
-            waking.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            turns.fetch_add(1, Ordering::Relaxed);
+            ask(turn);
+            calls.push(begun.elapsed().as_nanos() as f64);
+            while answered.load(Ordering::Acquire) != turn {
+                spin_loop();
+            }
+            ways.push(begun.elapsed().as_nanos() as f64);
         }
+        ask(LAST);
     });
-    let wake = waking.into_inner() as f64 / turns.into_inner() as f64;
-    (wake, burst / (2 * TURNS) as f64)
+    let [call, way] = [calls, ways].map(|times| median(times).expect("there are turns"));
+    (call, way)
 }

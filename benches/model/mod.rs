@@ -30,7 +30,8 @@
 //! Memory bandwidth, caches of finite size, the distance between cores (each line takes the same
 //! time from everywhere), the kernel's scheduler, frequency, interrupts, what a barrier costs the
 //! cores that it interrupts, and the wait for a stolen half at a join: a core that waits is taken
-//! to help. Two real cores tell nothing about how a line's way grows with 256; with the same costs
+//! to help. A producer on one queue pays for a wake with every task as long as somebody sleeps, and no
+//! kernel merges these; a real one sleeps and wakes less regularly. Two real cores tell nothing about how a line's way grows with 256; with the same costs
 //! for all, the shapes of the curves mean more than their heights.
 //!
 //! # Where the costs come from

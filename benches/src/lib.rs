@@ -1,7 +1,9 @@
 //! The same work on `scheduler` and on its peers.
 //!
 //! `cargo bench -p benches` runs all of it under criterion; `cargo run --release -p benches --bin
-//! quick` interleaves the contenders round by round and prints one table.
+//! quick` interleaves the contenders round by round and prints one table. Three more programs look at
+//! one thing each: `counts` at instructions ([`counts`]), `contention` at one queue against many
+//! ([`contention`]), `model` at more cores than there are ([`model`]).
 //!
 //! To add a contender: a module in `contender.rs` with its `Cx` and `join` (and `scope` and
 //! `spawn`, if it has them), a name and a variant of `Pool`, and a line in each of the macros
