@@ -36,7 +36,7 @@
 //!
 //! # Where the costs come from
 //!
-//! [`Costs::measure`] takes each on the machine at hand; its fields say how. [`check`] runs the
+//! [`Costs::measure`] takes each on the machine at hand; its fields say how. [`check()`] runs the
 //! same workloads on real pools of 1 and 2 workers and sets the times beside the predictions.
 
 mod check;

@@ -8,7 +8,7 @@
 //!
 //! Each operation runs in a process of its own under callgrind, once with few rounds and once
 //! with more; the difference, divided, is the figure, and the start-up cancels. Only what runs
-//! inside [`counts_collect`] and outside [`counts_pause`] is collected, on whichever thread
+//! inside `counts_collect` and outside `counts_pause` is collected, on whichever thread
 //! calls it. The programs are arranged so that the order of events does not depend on the
 //! kernel's scheduler: whoever is not counted is blocked meanwhile. So the figures are the same
 //! in every run, to 0.2 instructions. Only in `join_stolen` is the other worker just almost
@@ -50,7 +50,7 @@ fn counts_collect(work: &mut dyn FnMut()) {
     black_box(());
 }
 
-/// Runs `work` with the collection off again, inside [`counts_collect`].
+/// Runs `work` with the collection off again, inside `counts_collect`.
 // SAFETY: as above.
 #[unsafe(no_mangle)]
 #[inline(never)]
