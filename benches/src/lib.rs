@@ -2,7 +2,9 @@
 //!
 //! `cargo run --release -p benches --bin compare` interleaves the contenders round by round, prints a
 //! table for each work and writes a page with plots; `cargo bench -p benches` runs the same under
-//! criterion.
+//! criterion. Three more programs look at one thing each: `counts` at instructions ([`counts`]),
+//! `contention` at one queue against many ([`contention`]), `model` at more cores than there are
+//! ([`model`]); `compare --include` takes what the last two write into the page.
 //!
 //! A contender is a file in `contender/`, a work a file in `work/` and an entry in `catalog.rs`.
 
@@ -10,10 +12,17 @@
 mod contender;
 mod catalog;
 mod machine;
-pub mod report;
 mod runner;
 mod stack;
+mod stats;
 mod work;
+
+pub mod contention;
+pub mod counts;
+#[path = "../model/mod.rs"]
+pub mod model;
+pub mod report;
+pub mod section;
 
 pub use catalog::{CATALOG, Entry, Sizes, Unit, Work};
 pub use contender::{Ability, Contender};

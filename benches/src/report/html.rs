@@ -2,12 +2,13 @@
 
 use super::{
     markup::Markup,
-    model::{Facts, Metric, Run, Section, WorkReport},
+    model::{Metric, Run, WorkReport},
     number::digits,
     palette, plot,
     table::{COLUMNS, Grid, caption, is_quiet, load, or_dash, worst_load},
     verdict::{Verdict, verdicts},
 };
+use crate::section::{Facts, Section};
 
 const CSS: &str = "
 *{box-sizing:border-box}

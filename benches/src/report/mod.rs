@@ -10,12 +10,11 @@ mod number;
 mod palette;
 mod plot;
 mod readme;
-mod stats;
 mod table;
 mod verdict;
 
 pub use html::html;
-pub use model::{Facts, Figure, Round, Row, Run, Section, Series, WorkReport, write};
+pub use model::{Round, Row, Run, WorkReport, load, write};
 pub use readme::svg;
 pub use table::{COLUMNS, summary, table};
 

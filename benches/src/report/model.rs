@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::stats::{Summary, quantile};
-use crate::{Machine, Sample, Share};
+use crate::stats::{Summary, quantile};
+use crate::{Machine, Sample, Share, section::Section};
 
 /// Everything that one invocation measured, and where, when and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,76 +161,15 @@ impl Row {
     }
 }
 
-/// A part of the report that some other program has measured or computed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Section {
-    /// Its heading.
-    pub title: String,
-    /// What it shows and how to read it; an empty line separates paragraphs.
-    pub text: String,
-    /// Its plots.
-    #[serde(default)]
-    pub figures: Vec<Figure>,
-    /// Its tables.
-    #[serde(default)]
-    pub facts: Vec<Facts>,
-}
-
-/// A line plot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figure {
-    /// Its heading.
-    pub title: String,
-    /// What a reader has to know to read it right.
-    #[serde(default)]
-    pub note: String,
-    /// What runs to the right, with its unit.
-    pub x_label: String,
-    /// What runs upwards, with its unit.
-    pub y_label: String,
-    /// Whether the horizontal axis is logarithmic; points at or below zero are then left out.
-    #[serde(default)]
-    pub log_x: bool,
-    /// The same of the vertical axis.
-    #[serde(default)]
-    pub log_y: bool,
-    /// The lines.
-    pub series: Vec<Series>,
-}
-
-/// One line of a plot.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// What the legend calls it.
-    pub name: String,
-    /// `x` and `y` of each point, in the order in which they are to be connected.
-    pub points: Vec<(f64, f64)>,
-}
-
-/// A table of two columns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
-    /// Its heading.
-    pub title: String,
-    /// What, and how much.
-    pub rows: Vec<(String, String)>,
-}
-
 impl Run {
-    /// Reads what [`Run::save`] wrote.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is no run; names the file.
-    pub fn load(path: &Path) -> Result<Run, String> {
-        load(path)
-    }
-
     /// Writes it as JSON.
     ///
     /// # Errors
     /// If the file cannot be written; names the file.
     pub fn save(&self, path: &Path) -> Result<(), String> {
-        save(self, path)
+        let mut text = serde_json::to_string(self).expect("a run has no keys but strings");
+        text.push('\n');
+        write(path, &text)
     }
 
     /// Puts `section` into the place of the one with the same title, or to the end.
@@ -242,42 +181,14 @@ impl Run {
     }
 }
 
-impl Section {
-    /// Reads what [`Section::save`] wrote.
-    ///
-    /// # Errors
-    /// If the file cannot be read or is no section; names the file.
-    pub fn load(path: &Path) -> Result<Section, String> {
-        load(path)
-    }
-
-    /// Writes it as JSON, for `compare --include`.
-    ///
-    /// # Errors
-    /// If a point is not finite, which JSON cannot say; names it. If the file cannot be written;
-    /// names the file.
-    pub fn save(&self, path: &Path) -> Result<(), String> {
-        for figure in &self.figures {
-            for Series { name, points } in &figure.series {
-                if let Some((x, y)) = points.iter().find(|(x, y)| !(x + y).is_finite()) {
-                    return Err(format!("{}, {name}: ({x}, {y}) is no point", figure.title));
-                }
-            }
-        }
-        save(self, path)
-    }
-}
-
-fn load<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+/// Reads a run, or a section, that was written as JSON.
+///
+/// # Errors
+/// If the file cannot be read or is something else; names the file.
+pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     let text = fs::read_to_string(path)
         .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn save(value: &impl Serialize, path: &Path) -> Result<(), String> {
-    let mut text = serde_json::to_string(value).expect("plain data has no keys but strings");
-    text.push('\n');
-    write(path, &text)
 }
 
 /// Writes a file, and first the directories it is to be in.

@@ -3,10 +3,10 @@
 use super::{
     axis::Axis,
     markup::Markup,
-    model::{Figure, Metric, Row, WorkReport},
+    model::{Metric, Row, WorkReport},
     number::{digits, in_words, tick},
-    stats::Summary,
 };
+use crate::{section::Figure, stats::Summary};
 
 const WIDTH: f64 = 960.0;
 /// Bars that differ by more than this factor would hide the short ones.

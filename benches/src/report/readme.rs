@@ -8,8 +8,8 @@ use super::{
     number::{digits, in_words},
     palette,
     plot::{class, line, rect, text},
-    stats::Summary,
 };
+use crate::stats::Summary;
 
 /// Chosen before anything was measured; each that a run has is drawn.
 const WORKS: [&str; 8] =

@@ -5,10 +5,9 @@ use std::fmt::Write;
 use super::{
     model::{Metric, Row, Run, WorkReport},
     number::{count, digits},
-    stats::Summary,
     verdict::verdicts,
 };
-use crate::Share;
+use crate::{Share, stats::Summary};
 
 /// What the columns of a table mean.
 pub const COLUMNS: [(&str, &str); 6] = [

@@ -5,7 +5,10 @@ use std::path::Path;
 use quick_xml::{Reader, events::Event};
 
 use super::*;
-use crate::{Machine, Share};
+use crate::{
+    Machine, Share,
+    section::{Facts, Figure, Section, Series},
+};
 
 /// Names and titles that would break a page that does not escape them.
 const NASTY: &str = "<b> & \"x\" 'y' </style>";
@@ -211,11 +214,7 @@ fn a_section_replaces_the_one_of_its_title() {
 }
 
 #[test]
-fn errors_name_the_file_or_the_point() {
-    let missing = Path::new("/no/such/run.json");
-    assert!(Run::load(missing).expect_err("missing").contains("/no/such/run.json"));
-    let mut section = mixed().sections.remove(0);
-    section.figures[0].series[0].points.push((3.0, f64::NAN));
-    let error = section.save(missing).expect_err("JSON has no NaN");
-    assert!(error.contains(NASTY) && error.contains("(3, NaN)"), "{error}");
+fn errors_name_the_file() {
+    let error = load::<Run>(Path::new("/no/such/run.json")).expect_err("missing");
+    assert!(error.contains("/no/such/run.json"), "{error}");
 }

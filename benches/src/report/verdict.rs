@@ -1,9 +1,7 @@
 //! Where we lose, and where we win.
 
-use super::{
-    model::{Metric, Row, Run, WorkReport},
-    stats::Summary,
-};
+use super::model::{Metric, Row, Run, WorkReport};
+use crate::stats::Summary;
 
 /// One of ours beside the best of the others, at the same work with as many workers.
 #[derive(Clone, Copy, Debug)]

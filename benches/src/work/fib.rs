@@ -8,12 +8,12 @@ use crate::Contender;
 pub(crate) struct Fib(pub(crate) u32);
 
 /// The `n`th number, without recursion.
-fn value(n: u32) -> u64 {
+pub(crate) fn value(n: u32) -> u64 {
     (0..n).fold((0, 1), |(this, next), _| (next, this + next)).0
 }
 
 /// The forks on the way to the `n`th number: the calls with an argument above 1.
-fn forks(n: u32) -> u64 {
+pub(crate) fn forks(n: u32) -> u64 {
     value(n + 1) - 1
 }
 

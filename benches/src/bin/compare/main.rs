@@ -7,7 +7,8 @@ use std::{path::Path, process::ExitCode, time::SystemTime};
 
 use benches::{
     CATALOG, Contender, Entry, Machine, measure,
-    report::{Run, Section, html, summary, svg, table, write},
+    report::{Run, html, load, summary, svg, table, write},
+    section::Section,
 };
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -36,14 +37,14 @@ fn compare(options: &Options) -> Result<(), String> {
     }
     // What cannot be read or written must not cost a whole run.
     let sections: Vec<_> =
-        options.include.iter().map(|path| Section::load(path)).collect::<Result<_, _>>()?;
+        options.include.iter().map(|path| load::<Section>(path)).collect::<Result<_, _>>()?;
     let (json, page, drawing) = (options.json(), options.html(), options.svg());
     for path in json.iter().chain([&page, &drawing]) {
         try_to_write(path)?;
     }
     let mut run = match &options.from {
         Some(path) => {
-            let run = Run::load(path)?;
+            let run = load::<Run>(path)?;
             introduce(&run);
             run.works.iter().for_each(|work| println!("{}", table(work)));
             run

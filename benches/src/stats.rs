@@ -33,6 +33,11 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// The middle value; `None` of nothing.
+pub(crate) fn median(values: Vec<f64>) -> Option<f64> {
+    Some(Summary::of(values)?.median)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
