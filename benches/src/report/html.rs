@@ -34,7 +34,7 @@ tr.ours td:first-child{color:var(--ours);font-weight:700}
 tr.ours2 td:first-child{color:var(--ours2);font-weight:700}
 tr.serial td{color:var(--soft)}tr.best td{font-weight:700}
 .verdicts :is(td,th):is(:nth-child(3),:nth-child(5),:last-child){text-align:left}
-.verdicts svg{min-width:200px}
+.verdicts :is(td,th){padding:.28rem .5rem}.verdicts svg{min-width:190px}
 .loss{color:var(--loss);font-weight:700}.win{color:var(--win)}
 .line{fill:none;stroke-width:1.75}.thick{stroke-width:3.25}.dashed{stroke-dasharray:6 4}
 ";
@@ -93,7 +93,10 @@ fn head(out: &mut Markup, run: &Run) {
         out.begin("tr", &[]);
         out.leaf("td", &[], name);
         out.begin("td", &[]);
-        out.leaf(if *name == "command" { "code" } else { "span" }, &[], value);
+        let busy = *name == "load by others"
+            && !run.works.iter().all(|work| work.share.is_none_or(is_quiet));
+        let element = if *name == "command" { "code" } else { "span" };
+        out.leaf(element, &[("class", if busy { "loss" } else { "" })], value);
         out.end();
         out.end();
     }

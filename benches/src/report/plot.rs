@@ -156,8 +156,10 @@ pub(crate) fn lines(out: &mut Markup, figure: &Figure) {
     const RIGHT: f64 = WIDTH - 190.0;
     const TOP: f64 = 30.0;
     const BOTTOM: f64 = HEIGHT - 46.0;
-    /// Of the colours; beyond, the same ones are dashed.
-    const COLOURS: usize = 8;
+    /// Of this project's forms, as among the bars.
+    const OURS: [&str; 2] = ["c0", "c2"];
+    /// Of all others; beyond, the same ones are dashed.
+    const OTHERS: [&str; 6] = ["c1", "c3", "c4", "c5", "c6", "c7"];
 
     let drawn = |&(x, y): &(f64, f64)| {
         x.is_finite() && y.is_finite() && !(figure.log_x && x <= 0.0) && !(figure.log_y && y <= 0.0)
@@ -205,11 +207,15 @@ pub(crate) fn lines(out: &mut Markup, figure: &Figure) {
     text(out, "tick", (0.0, 14.0), &labelled(&figure.y_label, figure.log_y));
     text(out, "tick end", (RIGHT, BOTTOM + 36.0), &labelled(&figure.x_label, figure.log_x));
 
+    let (mut ours, mut others) = (0, 0);
     for (index, series) in figure.series.iter().enumerate() {
-        let own = if series.name.starts_with("ours") { " thick" } else { "" };
-        let dashed = if index / COLOURS % 2 == 1 { " dashed" } else { "" };
-        let colour = format!("c{}", index % COLOURS);
-        let stroke = format!("line {colour}{own}{dashed}");
+        let is_ours = series.name.starts_with("ours");
+        let (count, colours) =
+            if is_ours { (&mut ours, &OURS[..]) } else { (&mut others, &OTHERS[..]) };
+        let colour = colours[*count % colours.len()];
+        let dashed = if *count / colours.len() % 2 == 1 { " dashed" } else { "" };
+        *count += 1;
+        let stroke = format!("line {colour}{}{dashed}", if is_ours { " thick" } else { "" });
         let places: Vec<_> = series
             .points
             .iter()
@@ -219,12 +225,12 @@ pub(crate) fn lines(out: &mut Markup, figure: &Figure) {
         let path: Vec<_> = places.iter().map(|&(x, y)| format!("{},{}", px(x), px(y))).collect();
         out.empty("polyline", &[("class", &stroke), ("points", &path.join(" "))]);
         for &place in &places {
-            dot(out, &format!("dot {colour}"), place, if own.is_empty() { 2.5 } else { 3.5 });
+            dot(out, &format!("dot {colour}"), place, if is_ours { 3.5 } else { 2.5 });
         }
         let y = TOP + 6.0 + index as f64 * 20.0;
         line(out, &stroke, (RIGHT + 16.0, y), (RIGHT + 40.0, y));
         dot(out, &format!("dot {colour}"), (RIGHT + 28.0, y), 2.5);
-        let name = if own.is_empty() { "name" } else { "name strong" };
+        let name = if is_ours { "name strong" } else { "name" };
         text(out, name, (RIGHT + 46.0, y + 4.0), &series.name);
     }
     out.end();
