@@ -6,7 +6,7 @@ use super::{
     number::digits,
     palette, plot,
     table::{COLUMNS, Grid, caption, is_quiet, load, or_dash, worst_load},
-    verdict::{Verdict, verdicts},
+    verdict::{Verdict, verdicts, words},
 };
 use crate::section::{Facts, Section};
 
@@ -93,10 +93,13 @@ fn head(out: &mut Markup, run: &Run) {
         out.begin("tr", &[]);
         out.leaf("td", &[], name);
         out.begin("td", &[]);
-        let busy = *name == "load by others"
-            && !run.works.iter().all(|work| work.share.is_none_or(is_quiet));
-        let element = if *name == "command" { "code" } else { "span" };
-        out.leaf(element, &[("class", if busy { "loss" } else { "" })], value);
+        let quiet = run.works.iter().all(|work| work.share.is_none_or(is_quiet));
+        let (element, class) = match *name {
+            "command" => ("code", ""),
+            "load by others" if !quiet => ("span", "loss"),
+            _ => ("span", ""),
+        };
+        out.leaf(element, &[("class", class)], value);
         out.end();
         out.end();
     }
@@ -112,24 +115,19 @@ fn head(out: &mut Markup, run: &Run) {
     out.end();
 }
 
-/// The class of a verdict's colour; the bar of a close one is paler.
-fn colour(verdict: &Verdict<'_>) -> &'static str {
-    if verdict.is_loss() { "loss" } else { "win" }
+/// The class of a verdict's colour.
+fn colour(is_loss: bool) -> &'static str {
+    if is_loss { "loss" } else { "win" }
 }
 
 fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
     out.leaf("h2", &[("id", "overview")], "Where ours lose, and where they win");
     out.begin("div", &[("class", "tiles")]);
-    for (words, class) in [
-        ("slower", "loss"),
-        ("slower, but close", "loss"),
-        ("faster, but close", "win"),
-        ("faster", "win"),
-    ] {
-        let count = verdicts.iter().filter(|verdict| verdict.words() == words).count();
+    for (is_loss, is_close) in [(true, false), (true, true), (false, true), (false, false)] {
+        let alike = verdicts.iter().filter(|v| (v.is_loss(), v.is_close()) == (is_loss, is_close));
         out.begin("div", &[("class", "card")]);
-        out.leaf("b", &[("class", class)], &count.to_string());
-        out.leaf("span", &[("class", "soft")], words);
+        out.leaf("b", &[("class", colour(is_loss))], &alike.count().to_string());
+        out.leaf("span", &[("class", "soft")], words(is_loss, is_close));
         out.end();
     }
     out.end();
@@ -169,7 +167,7 @@ fn overview(out: &mut Markup, verdicts: &[Verdict<'_>]) {
         let speed_up = verdict.speed_up();
         let class = if speed_up.is_some_and(|times| times < 1.0) { "loss" } else { "" };
         out.leaf("td", &[("class", class)], &or_dash(speed_up));
-        let colour = colour(verdict);
+        let colour = colour(verdict.is_loss());
         out.leaf("td", &[("class", colour)], &format!("{:.2}", verdict.ratio()));
         out.begin("td", &[]);
         let close = if verdict.is_close() { " close" } else { "" };

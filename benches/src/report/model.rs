@@ -4,8 +4,11 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::stats::{Summary, quantile};
-use crate::{Machine, Sample, Share, section::Section};
+use crate::{
+    Machine, Sample, Share,
+    section::Section,
+    stats::{Summary, quantile},
+};
 
 /// Everything that one invocation measured, and where, when and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,12 +194,10 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes a file, and first the directories it is to be in.
+/// Writes a file.
 ///
 /// # Errors
 /// If that fails; names the file.
 pub fn write(path: &Path, text: &str) -> Result<(), String> {
-    let written =
-        path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
-    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

@@ -36,12 +36,16 @@ impl Verdict<'_> {
     }
 
     pub(crate) fn words(&self) -> &'static str {
-        match (self.is_loss(), self.is_close()) {
-            (true, false) => "slower",
-            (true, true) => "slower, but close",
-            (false, true) => "faster, but close",
-            (false, false) => "faster",
-        }
+        words(self.is_loss(), self.is_close())
+    }
+}
+
+pub(crate) fn words(is_loss: bool, is_close: bool) -> &'static str {
+    match (is_loss, is_close) {
+        (true, false) => "slower",
+        (true, true) => "slower, but close",
+        (false, true) => "faster, but close",
+        (false, false) => "faster",
     }
 }
 

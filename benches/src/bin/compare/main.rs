@@ -35,6 +35,7 @@ fn compare(options: &Options) -> Result<(), String> {
         println!("contenders: {}", Contender::NAMES.join(", "));
         return Ok(());
     }
+    options.check()?;
     // What cannot be read or written must not cost a whole run.
     let sections: Vec<_> =
         options.include.iter().map(|path| load::<Section>(path)).collect::<Result<_, _>>()?;
@@ -118,7 +119,8 @@ fn command(args: impl Iterator<Item = String>) -> String {
     command
 }
 
-/// Finds out whether `path` can be written, without harm to what is there.
+/// Finds out whether `path` can be written, without harm to what is there; makes the directories
+/// that it is to be in.
 fn try_to_write(path: &Path) -> Result<(), String> {
     let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     let opened =

@@ -1,14 +1,14 @@
 //! The command line.
 
-use std::{num::NonZero, path::PathBuf, time::Duration};
+use std::{collections::HashSet, num::NonZero, path::PathBuf, time::Duration};
 
-use benches::{CATALOG, Contender, Entry, Sizes};
+use benches::{CATALOG, Contender, Entry, Sizes, report::COLUMNS};
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 
 /// Runs every work on every contender, all of them once per round, prints a table per work, and
 /// writes a page with plots, a drawing for the README, and all samples.
 #[derive(Debug, Parser)]
-#[command(name = "compare")]
+#[command(name = "compare", after_help = columns())]
 pub(crate) struct Options {
     /// Few rounds, and without the longest works: to see that it works, not to believe its figures
     #[arg(long)]
@@ -74,6 +74,11 @@ pub(crate) struct Options {
     pub(crate) list: bool,
 }
 
+fn columns() -> String {
+    let lines = COLUMNS.iter().map(|(name, meaning)| format!("\n  {name}: {meaning}"));
+    format!("Columns of the tables:{}", lines.collect::<String>())
+}
+
 fn folder(path: &str) -> Result<PathBuf, String> {
     let folder = PathBuf::from(path);
     if folder.is_dir() { Ok(folder) } else { Err("no such folder".into()) }
@@ -88,6 +93,20 @@ fn contenders() -> PossibleValuesParser {
 }
 
 impl Options {
+    /// Finds what a single option cannot know to be wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let workers: Vec<_> = self.workers.iter().map(ToString::to_string).collect();
+        for (option, values) in
+            [("only", &self.only), ("contenders", &self.contenders), ("workers", &workers)]
+        {
+            let mut seen = HashSet::new();
+            if let Some(value) = values.iter().find(|value| !seen.insert(*value)) {
+                return Err(format!("--{option} names {value} twice"));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn works(&self) -> Vec<Entry> {
         if self.only.is_empty() {
             return CATALOG.iter().filter(|entry| entry.in_quick || !self.quick).copied().collect();
@@ -172,6 +191,19 @@ mod tests {
         let options = parse("--quick --fib 20").expect("valid");
         assert_eq!((options.sizes().fib, options.rounds()), (20, 3));
         assert_eq!(options.sizes().leaf.as_millis(), 20);
+    }
+
+    #[test]
+    fn nothing_is_measured_twice() {
+        for (args, culprit) in [
+            ("--only fib,flood,fib", "fib"),
+            ("--contenders ours,ours", "ours"),
+            ("--workers 2,1,2", "2"),
+        ] {
+            let error = parse(args).expect("valid one by one").check().expect_err(args);
+            assert!(error.contains(&format!("{culprit} twice")), "{args}: {error}");
+        }
+        parse("--only fib,flood --workers 1,2").expect("valid").check().expect("nothing twice");
     }
 
     #[test]
