@@ -12,7 +12,7 @@ use crate::{
         matmul::Matmul,
         nbody::Nbody,
         queens::{Fork, Queens},
-        roots::{ByJoin, ByLoop},
+        roots::{By, Roots},
         sort::{Method, Sort},
         start::Start,
         submit::Submit,
@@ -163,17 +163,13 @@ pub const CATALOG: &[Entry] = &[
         Box::new(Sort::new(Method::Merge, sizes.or_toy(10_000_000, 20_000)))
     }),
     Entry::new("matmul", joins, |sizes| Box::new(Matmul::new(sizes.or_toy(16, 1)))),
-    Entry::new("roots-1", joins, |sizes| {
-        Box::new(ByJoin { roots: 10 * sizes.million(), grain: 1 })
-    }),
+    Entry::new("roots-1", joins, |sizes| Box::new(Roots::new(10 * sizes.million(), By::Join(1)))),
     Entry::new("roots-1024", joins, |sizes| {
-        Box::new(ByJoin { roots: 10 * sizes.million(), grain: 1_024 })
+        Box::new(Roots::new(10 * sizes.million(), By::Join(1_024)))
     }),
-    Entry::new("loop-64", loops, |sizes| {
-        Box::new(ByLoop { roots: 10 * sizes.million(), grain: 64 })
-    }),
+    Entry::new("loop-64", loops, |sizes| Box::new(Roots::new(10 * sizes.million(), By::Loop(64)))),
     Entry::new("loop-1024", loops, |sizes| {
-        Box::new(ByLoop { roots: 10 * sizes.million(), grain: 1_024 })
+        Box::new(Roots::new(10 * sizes.million(), By::Loop(1_024)))
     }),
     Entry::new("n-body", loops, |sizes| {
         Box::new(Nbody::new(sizes.or_toy(2_048, 70), sizes.or_toy(10, 2)))
