@@ -32,7 +32,7 @@ pub struct Sizes {
     pub leaf: Duration,
     /// The folder whose words are counted.
     pub words: PathBuf,
-    /// Whether all else is so small that it only shows that it works.
+    /// Whether all else is too small to be measured, see [`Sizes::toy`].
     pub toy: bool,
 }
 
@@ -48,6 +48,16 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// So small that they only show that a work runs, and gives the right result.
+    pub fn toy() -> Sizes {
+        Sizes {
+            fib: 15,
+            leaf: Duration::from_millis(1),
+            words: concat!(env!("CARGO_MANIFEST_DIR"), "/src/contender").into(),
+            toy: true,
+        }
+    }
+
     fn or_toy<T>(&self, full: T, toy: T) -> T {
         if self.toy { toy } else { full }
     }
@@ -233,12 +243,10 @@ mod tests {
 
     #[test]
     fn every_contender_agrees_with_serial_code() {
-        let words = concat!(env!("CARGO_MANIFEST_DIR"), "/src/contender").into();
-        let sizes = Sizes { fib: 15, leaf: Duration::from_millis(1), words, toy: true };
         crate::on_big_stack(|| {
             let contenders = Contender::line_up(&[1, 2, 5]);
             for entry in CATALOG {
-                let work = entry.build(&sizes);
+                let work = entry.build(&Sizes::toy());
                 for contender in contenders.iter().filter(|contender| entry.suits(contender)) {
                     let sample = work.run(contender);
                     let unit = match sample {
