@@ -12,7 +12,7 @@ use crate::{
         matmul::Matmul,
         nbody::Nbody,
         queens::{Fork, Queens},
-        roots::{ByJoin, ByLoop},
+        roots::{By, Roots},
         sort::{Method, Sort},
         start::Start,
         submit::Submit,
@@ -32,7 +32,7 @@ pub struct Sizes {
     pub leaf: Duration,
     /// The folder whose words are counted.
     pub words: PathBuf,
-    /// Whether all else is so small that it only shows that it works.
+    /// Whether all else is too small to be measured, see [`Sizes::toy`].
     pub toy: bool,
 }
 
@@ -48,6 +48,16 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// So small that they only show that a work runs, and gives the right result.
+    pub fn toy() -> Sizes {
+        Sizes {
+            fib: 15,
+            leaf: Duration::from_millis(1),
+            words: concat!(env!("CARGO_MANIFEST_DIR"), "/src/contender").into(),
+            toy: true,
+        }
+    }
+
     fn or_toy<T>(&self, full: T, toy: T) -> T {
         if self.toy { toy } else { full }
     }
@@ -163,17 +173,13 @@ pub const CATALOG: &[Entry] = &[
         Box::new(Sort::new(Method::Merge, sizes.or_toy(10_000_000, 20_000)))
     }),
     Entry::new("matmul", joins, |sizes| Box::new(Matmul::new(sizes.or_toy(16, 1)))),
-    Entry::new("roots-1", joins, |sizes| {
-        Box::new(ByJoin { roots: 10 * sizes.million(), grain: 1 })
-    }),
+    Entry::new("roots-1", joins, |sizes| Box::new(Roots::new(10 * sizes.million(), By::Join(1)))),
     Entry::new("roots-1024", joins, |sizes| {
-        Box::new(ByJoin { roots: 10 * sizes.million(), grain: 1_024 })
+        Box::new(Roots::new(10 * sizes.million(), By::Join(1_024)))
     }),
-    Entry::new("loop-64", loops, |sizes| {
-        Box::new(ByLoop { roots: 10 * sizes.million(), grain: 64 })
-    }),
+    Entry::new("loop-64", loops, |sizes| Box::new(Roots::new(10 * sizes.million(), By::Loop(64)))),
     Entry::new("loop-1024", loops, |sizes| {
-        Box::new(ByLoop { roots: 10 * sizes.million(), grain: 1_024 })
+        Box::new(Roots::new(10 * sizes.million(), By::Loop(1_024)))
     }),
     Entry::new("n-body", loops, |sizes| {
         Box::new(Nbody::new(sizes.or_toy(2_048, 70), sizes.or_toy(10, 2)))
@@ -237,12 +243,10 @@ mod tests {
 
     #[test]
     fn every_contender_agrees_with_serial_code() {
-        let words = concat!(env!("CARGO_MANIFEST_DIR"), "/src/contender").into();
-        let sizes = Sizes { fib: 15, leaf: Duration::from_millis(1), words, toy: true };
         crate::on_big_stack(|| {
             let contenders = Contender::line_up(&[1, 2, 5]);
             for entry in CATALOG {
-                let work = entry.build(&sizes);
+                let work = entry.build(&Sizes::toy());
                 for contender in contenders.iter().filter(|contender| entry.suits(contender)) {
                     let sample = work.run(contender);
                     let unit = match sample {

@@ -1,9 +1,9 @@
 //! Who is compared, and how each of them computes: a file per contender.
 //!
 //! To add one: a file here with a type that implements [`Pool`], its `mod` line and its line in
-//! [`contenders!`] below. One that can join has a `Cx`, an `enter` and a `join` besides, and is
-//! named in [`joiners!`]; one with scopes has an `enter`, a `scope` and a `spawn`, and is named in
-//! [`scopers!`].
+//! `contenders!` below. One that can join has a `Cx`, an `enter` and a `join` besides, and is
+//! named in `joiners!`; one with scopes has an `enter`, a `scope` and a `spawn`, and is named in
+//! `scopers!`.
 
 use std::{
     fmt,
@@ -192,7 +192,7 @@ macro_rules! joiners {
     };
 }
 
-/// As [`joiners!`], for n-ary scopes.
+/// As `joiners!`, for n-ary scopes.
 macro_rules! scopers {
     ($then:ident $($rest:tt)*) => {
         $then! { [ours::Ours rayon::Rayon] $($rest)* }
@@ -208,7 +208,7 @@ macro_rules! per_join {
     ($($item:tt)*) => { joiners! { instantiate { $($item)* } } };
 }
 
-/// Instantiates the given functions for every contender with an n-ary `scope`, as [`per_join!`].
+/// Instantiates the given functions for every contender with an n-ary `scope`, as `per_join!`.
 ///
 /// The functions open a scope by `scope(|s| …)` and fork by `spawn(s, || …)`.
 macro_rules! per_scope {

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Job, Sample};
+use super::{Job, Sample, check};
 use crate::Contender;
 
 /// Adds the roots of `from..to`.
@@ -31,71 +31,77 @@ per_join! {
     }
 }
 
-/// What else a sum in another order, and of fewer rounding errors, may be; a lost root would be
-/// more.
-fn check(job: &dyn Job, contender: &Contender, got: f64, roots: u64) {
-    let expected = add(1, roots + 1);
-    let close = (got - expected).abs() <= expected * 1e-11;
-    assert!(close, "{} gives {got} instead of {expected} for {}", contender.name, job.title());
-}
-
-/// The roots of `1..=roots`, by joins.
+/// The roots of `1..=roots`, and their sum as a plain loop rounds it.
 #[derive(Debug)]
-pub(crate) struct ByJoin {
-    pub(crate) roots: u64,
-    pub(crate) grain: u64,
+pub(crate) struct Roots {
+    roots: u64,
+    by: By,
+    sum: f64,
 }
 
-impl Job for ByJoin {
-    fn title(&self) -> String {
-        format!("sum of {} square roots, joins down to {}", self.roots, self.grain)
-    }
-
-    fn forks(&self) -> u64 {
-        fn forks(len: u64, grain: u64) -> u64 {
-            if len <= grain { 0 } else { 1 + forks(len / 2, grain) + forks(len - len / 2, grain) }
-        }
-        match self.grain {
-            1 => self.roots - 1,
-            grain => forks(self.roots, grain),
-        }
-    }
-
-    fn run(&self, contender: &Contender) -> Sample {
-        let (to, grain) = (std::hint::black_box(self.roots + 1), self.grain);
-        let (sample, result) = Sample::wall(|| on_join!(contender, sum(1, to, grain)));
-        check(self, contender, result, self.roots);
-        sample
-    }
+/// How the work is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By {
+    /// By joins, down to a grain.
+    Join(u64),
+    /// By a loop, in chunks.
+    Loop(usize),
 }
 
-/// The roots of `1..=roots`, by a loop.
-#[derive(Debug)]
-pub(crate) struct ByLoop {
-    pub(crate) roots: u64,
-    pub(crate) grain: usize,
-}
-
-impl Job for ByLoop {
-    fn title(&self) -> String {
-        format!("sum of {} square roots, a loop in chunks of {}", self.roots, self.grain)
+impl Roots {
+    pub(crate) fn new(roots: u64, by: By) -> Roots {
+        Roots { roots, by, sum: add(1, roots + 1) }
     }
 
-    fn forks(&self) -> u64 {
-        self.roots.div_ceil(self.grain as u64)
+    /// In another order other sums are rounded. A lost root would differ by more.
+    fn is_close(&self, sum: f64) -> bool {
+        (sum - self.sum).abs() <= self.sum * 1e-11
     }
 
-    fn run(&self, contender: &Contender) -> Sample {
+    fn in_chunks(&self, contender: &Contender, grain: usize) -> (Sample, f64) {
         let end = std::hint::black_box(self.roots) as usize + 1;
         let sums: Vec<_> = (0..self.forks()).map(|_| AtomicU64::new(0)).collect();
-        let (sample, result) = Sample::wall(|| {
-            contender.parallel_for(1..end, self.grain, &|chunk| {
+        Sample::wall(|| {
+            contender.parallel_for(1..end, grain, &|chunk| {
                 let sum = add(chunk.start as u64, chunk.end as u64);
-                sums[(chunk.start - 1) / self.grain].store(sum.to_bits(), Relaxed);
+                sums[(chunk.start - 1) / grain].store(sum.to_bits(), Relaxed);
             });
             sums.iter().map(|sum| f64::from_bits(sum.load(Relaxed))).sum()
-        });
-        check(self, contender, result, self.roots);
+        })
+    }
+}
+
+impl Job for Roots {
+    fn title(&self) -> String {
+        let by = match self.by {
+            By::Join(grain) => format!("joins down to {grain}"),
+            By::Loop(grain) => format!("a loop in chunks of {grain}"),
+        };
+        format!("sum of {} square roots, {by}", self.roots)
+    }
+
+    fn forks(&self) -> u64 {
+        fn joins(roots: u64, grain: u64) -> u64 {
+            if roots <= grain {
+                return 0;
+            }
+            let half = roots / 2;
+            1 + joins(half, grain) + joins(roots - half, grain)
+        }
+        match self.by {
+            By::Join(grain) => joins(self.roots, grain),
+            By::Loop(grain) => self.roots.div_ceil(grain as u64),
+        }
+    }
+
+    fn run(&self, contender: &Contender) -> Sample {
+        let end = std::hint::black_box(self.roots + 1);
+        let (sample, sum) = match self.by {
+            By::Join(grain) => Sample::wall(|| on_join!(contender, sum(1, end, grain))),
+            By::Loop(grain) => self.in_chunks(contender, grain),
+        };
+        // The sums themselves would nearly always differ.
+        check(self, contender, self.is_close(sum), true);
         sample
     }
 }
@@ -105,27 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forks_are_what_the_recursion_does() {
-        fn forks(from: u64, to: u64, grain: u64) -> u64 {
-            if to - from <= grain {
-                return 0;
-            }
-            let middle = from.midpoint(to);
-            1 + forks(from, middle, grain) + forks(middle, to, grain)
-        }
-        for roots in 1..200 {
-            for grain in [1, 7, 64] {
-                let job = ByJoin { roots, grain };
-                assert_eq!(job.forks(), forks(1, roots + 1, grain), "{job:?}");
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "serial gives")]
     fn a_lost_root_is_noticed() {
-        let serial = Contender::start("serial", 1).expect("always there");
-        let job = ByJoin { roots: 1_000_000, grain: 1 };
-        check(&job, &serial, add(2, 1_000_001), 1_000_000);
+        let roots = 10_000_000;
+        let job = Roots::new(roots, By::Join(1));
+        let backwards = (1..=roots).rev().map(|n| (n as f64).sqrt());
+        assert!(job.is_close(backwards.sum()));
+        assert!(!job.is_close(add(2, roots + 1)));
     }
 }
