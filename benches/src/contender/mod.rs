@@ -8,6 +8,8 @@
 use std::{
     fmt,
     ops::Range,
+    panic::{self, AssertUnwindSafe},
+    process,
     sync::mpsc,
     thread::{self, JoinHandle},
 };
@@ -301,17 +303,20 @@ impl Chunks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain;
 
-/// Starts `workers` threads that each run `work`.
+/// Starts `workers` threads that each run `work`. If that panics the process ends: others would
+/// wait for ever for what the thread has left undone.
 fn start_threads(workers: usize, work: impl Fn() + Clone + Send + 'static) -> Vec<JoinHandle<()>> {
     let start = |_| {
-        let thread = thread::Builder::new().stack_size(STACK).spawn(work.clone());
+        let work = AssertUnwindSafe(work.clone());
+        let work = || panic::catch_unwind(work).unwrap_or_else(|_| process::abort());
+        let thread = thread::Builder::new().stack_size(STACK).spawn(work);
         thread.unwrap_or_else(|e| panic!("cannot start {workers} threads: {e}"))
     };
     (0..workers).map(start).collect()
 }
 
 fn join_threads(threads: &mut Vec<JoinHandle<()>>) {
-    threads.drain(..).for_each(|thread| thread.join().expect("no job panics"));
+    threads.drain(..).for_each(|thread| thread.join().expect("a panic ends the process"));
 }
 
 /// A loop for pools that know nothing but jobs that own what they use: a job for each chunk.

@@ -53,7 +53,9 @@ impl Pool for MutexQueue {
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
-        self.shared.lock().jobs.push_back(Box::new(job));
+        // Allocated before the lock is taken.
+        let job = Box::new(job);
+        self.shared.lock().jobs.push_back(job);
         self.shared.changed.notify_one();
     }
 

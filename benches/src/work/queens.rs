@@ -91,11 +91,11 @@ mod joins {
 }
 
 mod scopes {
-    use super::{Board, serial};
+    use super::{Board, MOST, serial};
     use crate::Contender;
 
     per_scope! {
-        use crate::work::queens::{Board, MOST};
+        use super::{Board, MOST};
 
         pub(super) fn solve(board: Board) -> u64 {
             if board.is_full() {

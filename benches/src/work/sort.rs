@@ -80,7 +80,7 @@ mod quick {
                 return data.sort_unstable();
             }
             let pivot = partition(data);
-        let (left, right) = data.split_at_mut(pivot);
+            let (left, right) = data.split_at_mut(pivot);
             join(cx, |cx| sort(cx, left), |cx| sort(cx, &mut right[1..]));
         }
     }
