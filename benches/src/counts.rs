@@ -1,0 +1,475 @@
+//! Instructions of the scheduler's operations, counted by callgrind.
+//!
+//! A count is stable where a time is not: on a shared machine the same loop takes half as long
+//! again from one second to the next, but executes the same instructions. What it does not show
+//! is what they wait for: a store that the next load needs, a line on another core.
+//!
+//! # How it is counted
+//!
+//! Each operation runs in a process of its own under callgrind, once with few rounds and once
+//! with more; the difference, divided, is the figure, and the start-up cancels. Only what runs
+//! inside `counts_collect` and outside `counts_pause` is collected, on whichever thread
+//! calls it. The programs are arranged so that the order of events does not depend on the
+//! kernel's scheduler: whoever is not counted is blocked meanwhile. So the figures are the same
+//! in every run, to 0.2 instructions. Only in `join_stolen` is the other worker just almost
+//! certainly asleep: a late one changes the figure by 0.3 %.
+//!
+//! callgrind runs one thread at a time and hands system calls through, `membarrier` included:
+//! the barrier counted is that of a normal run, and [`run`] refuses to count another one. A
+//! system call is one instruction here, whatever it costs.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    hint::black_box,
+    path::Path,
+    process::Command,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use scheduler::{Barrier, ThreadPool};
+use serde::{Deserialize, Serialize};
+
+use crate::work::fib;
+
+/// By how much a count may grow before it has to be recorded anew.
+pub const TOLERANCE: f64 = 0.05;
+
+/// Runs `work` with the collection of instructions on. callgrind finds it by its name.
+// SAFETY: no other symbol of this program, its crates or the C library has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn counts_collect(work: &mut dyn FnMut()) {
+    work();
+    // Keeps the call above from becoming a jump, which would be no return from here.
+    black_box(());
+}
+
+/// Runs `work` with the collection off again, inside `counts_collect`.
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn counts_pause(work: &mut dyn FnMut()) {
+    work();
+    // Unlike what is above: two equal functions would become one, of one name.
+    black_box(1);
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// The name in the record and on the command line.
+    pub name: &'static str,
+    /// What one unit is.
+    pub what: &'static str,
+    few: u32,
+    more: u32,
+    units: fn(u32) -> u64,
+    run: fn(u32),
+}
+
+fn each(rounds: u32) -> u64 {
+    rounds.into()
+}
+
+/// All operations. A new form of `join` is one more entry here.
+pub const OPERATIONS: [Operation; 9] = [
+    Operation {
+        name: "call",
+        what: "a node of serial fib: what a fork's program costs without the fork",
+        few: 18,
+        more: 24,
+        units: fib::forks,
+        run: |n| counted(|| assert_eq!(serial_fib(black_box(n)), fib::value(n))),
+    },
+    Operation {
+        name: "join",
+        what: "a node of fib by join, that nobody steals",
+        few: 18,
+        more: 24,
+        units: fib::forks,
+        run: join,
+    },
+    Operation {
+        name: "scope_spawn",
+        what: "an empty closure spawned in a scope, and run by the same worker",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: scope_spawn,
+    },
+    Operation {
+        name: "spawn",
+        what: "an empty closure spawned on a worker, its handle dropped, and run there",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: spawn,
+    },
+    Operation {
+        name: "submit",
+        what: "an empty closure spawned from outside the pool: the caller's part",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| outside(n, Side::Caller),
+    },
+    Operation {
+        name: "take_submitted",
+        what: "the same: the worker's part, which runs it",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| outside(n, Side::Worker),
+    },
+    Operation {
+        name: "steal_forced",
+        what: "a job taken by force out of a blocked worker's head, and run: the thief's part",
+        few: 2_000,
+        more: 4_000,
+        units: each,
+        run: steal,
+    },
+    Operation {
+        name: "steal_bundled",
+        what: "a job that had been spilled, taken in a bundle and run: the thief's part",
+        few: 1 << 14,
+        more: 1 << 15,
+        units: each,
+        run: steal,
+    },
+    Operation {
+        name: "join_stolen",
+        what: "a fork that wakes a sleeper and is stolen: the part of the worker that forks",
+        few: 100,
+        more: 200,
+        units: each,
+        run: join_stolen,
+    },
+];
+
+fn counted(mut work: impl FnMut()) {
+    counts_collect(&mut work);
+}
+
+fn pool(workers: usize) -> ThreadPool {
+    let pool = ThreadPool::new(workers);
+    pool.unwrap_or_else(|e| panic!("cannot start a pool of {workers}: {e}"))
+}
+
+fn serial_fib(n: u32) -> u64 {
+    if n < 2 { n.into() } else { serial_fib(n - 1) + serial_fib(n - 2) }
+}
+
+fn join(n: u32) {
+    fn fib(n: u32) -> u64 {
+        if n < 2 {
+            return n.into();
+        }
+        let (a, b) = scheduler::join(|| fib(n - 1), || fib(n - 2));
+        a + b
+    }
+    pool(1).install(|| counted(|| assert_eq!(fib(black_box(n)), fib::value(n))));
+}
+
+fn scope_spawn(rounds: u32) {
+    let spawn_all = || {
+        scheduler::scope(|s| {
+            for _ in 0..rounds {
+                s.spawn(|| ());
+            }
+        });
+    };
+    pool(1).install(|| counted(spawn_all));
+}
+
+fn spawn(rounds: u32) {
+    let spawn_all = || {
+        // Newest first: when the first has run, all have.
+        let first = scheduler::spawn(|| ());
+        for _ in 1..rounds {
+            drop(scheduler::spawn(|| ()));
+        }
+        first.join().expect("an empty closure does not panic");
+    };
+    pool(1).install(|| counted(spawn_all));
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Caller,
+    Worker,
+}
+
+/// Submits to a pool whose one worker is blocked until everything is submitted.
+fn outside(rounds: u32, side: Side) {
+    let collect = move |on: Side, work: &mut dyn FnMut()| {
+        if side == on { counts_collect(work) } else { work() }
+    };
+    let pool = pool(1);
+    let (begun, has_begun) = mpsc::channel();
+    let (submitted, last) = mpsc::channel::<scheduler::JoinHandle<()>>();
+    let worker = pool.spawn(move || {
+        begun.send(()).expect("the caller waits");
+        // Oldest first: when the last has run, all have.
+        let mut last = last.recv().ok();
+        collect(Side::Worker, &mut || {
+            last.take().expect("joined once").join().expect("an empty closure does not panic");
+        });
+    });
+    has_begun.recv().expect("the worker begins");
+    let mut last = None;
+    collect(Side::Caller, &mut || {
+        for _ in 0..rounds {
+            last = Some(pool.spawn(|| ()));
+        }
+    });
+    submitted.send(last.expect("at least one round")).expect("the worker waits");
+    worker.join().expect("the worker has joined everything");
+}
+
+/// Two workers: one fills its deque and blocks, the other then runs all of it. More than the head
+/// holds spill to the tail in bundles.
+fn steal(rounds: u32) {
+    let pool = pool(2);
+    let (begun, has_begun) = mpsc::channel();
+    let (hand_over, owner) = mpsc::channel::<scheduler::JoinHandle<()>>();
+    let (filled, is_filled) = mpsc::channel();
+    let thief = pool.spawn(move || {
+        begun.send(()).expect("the caller waits");
+        let mut owner = owner.recv().ok();
+        is_filled.recv().expect("the owner fills its deque");
+        counted(|| owner.take().expect("joined once").join().expect("no closure panics"));
+    });
+    has_begun.recv().expect("the thief begins");
+    let owner = pool.spawn(move || {
+        let left = AtomicU64::new(rounds.into());
+        let (emptied, is_emptied) = mpsc::channel();
+        let (left, emptied) = (&left, &emptied);
+        scheduler::scope(move |s| {
+            for _ in 0..rounds {
+                s.spawn(move || {
+                    if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        emptied.send(()).expect("the owner waits");
+                    }
+                });
+            }
+            filled.send(()).expect("the thief waits");
+            is_emptied.recv().expect("the thief runs everything");
+        });
+    });
+    hand_over.send(owner).expect("the thief waits");
+    thief.join().expect("the owner has ended");
+}
+
+/// Two workers: one forks when the other sleeps, and waits until it sleeps again.
+fn join_stolen(rounds: u32) {
+    /// Long enough to get from the announcement of a sleep into it.
+    const PAUSE: Duration = Duration::from_micros(200);
+    let pool = pool(2);
+    let parks = || pool.metrics().workers[1].counts.parks;
+    let sleeps_again = |before: u64| {
+        while parks() == before {
+            thread::sleep(PAUSE);
+        }
+        thread::sleep(PAUSE);
+    };
+    // Always the same one: a sleeper is looked for from the first worker on.
+    pool.broadcast(|worker| {
+        if worker.index() != 0 {
+            return;
+        }
+        sleeps_again(0);
+        for _ in 0..rounds {
+            let before = parks();
+            let mut ran_on = None;
+            counted(|| {
+                let here = || counts_pause(&mut || sleeps_again(before));
+                let there = scheduler::current_thread_index;
+                ran_on = scheduler::join(here, there).1;
+            });
+            assert_eq!(ran_on, Some(1), "the fork was not stolen");
+        }
+    });
+}
+
+/// Runs `operation` for some rounds: what callgrind counts.
+///
+/// # Errors
+/// If the pools of this process do not use the system's asymmetric barrier, where there is one:
+/// the counts would be those of another path.
+pub fn run(operation: &Operation, rounds: u32) -> Result<(), String> {
+    let barrier = pool(1).metrics().barrier;
+    if cfg!(target_os = "linux") && barrier != Barrier::Membarrier {
+        return Err(format!("pools use {barrier:?} here, so membarrier(2) cannot be counted"));
+    }
+    (operation.run)(rounds);
+    Ok(())
+}
+
+/// The figures, and what they were counted with.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Record {
+    /// The compiler.
+    pub rustc: String,
+    /// The architecture; the target CPU is the compiler's default for it.
+    pub arch: String,
+    /// When.
+    pub date: String,
+    /// The command that writes this.
+    pub command: String,
+    /// Instructions per operation.
+    pub instructions: BTreeMap<String, f64>,
+}
+
+impl Record {
+    /// Counts everything, in processes of `program`, the binary `counts`.
+    ///
+    /// # Errors
+    /// If valgrind cannot be started, or one of the programs fails under it.
+    pub fn count(program: &Path) -> Result<Record, String> {
+        let figure = |operation: &Operation| {
+            let rounds = [operation.few, operation.more];
+            let [few, more] = rounds.map(|rounds| under_callgrind(program, operation, rounds));
+            let [from, to] = rounds.map(operation.units);
+            let each = (more? as f64 - few? as f64) / (to - from) as f64;
+            Ok((operation.name.into(), (each * 10.0).round() / 10.0))
+        };
+        Ok(Record {
+            rustc: env!("BENCHES_RUSTC").into(),
+            arch: std::env::consts::ARCH.into(),
+            date: today()?,
+            command: "cargo run --release -p benches --bin counts -- record".into(),
+            instructions: OPERATIONS.iter().map(figure).collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// If `text` is not one.
+    pub fn parse(text: &str) -> Result<Record, String> {
+        toml::from_str(text).map_err(|e| format!("not a record of counts: {e}"))
+    }
+
+    /// What is wrong with `counted`, compared with this; empty if nothing is.
+    pub fn complaints(&self, counted: &Record) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (name, &now) in &counted.instructions {
+            match self.instructions.get(name) {
+                None => complaints.push(format!("{name}: {now} instructions, and no record")),
+                Some(&then) if now > then * (1.0 + TOLERANCE) => complaints.push(format!(
+                    "{name}: {now} instructions, {then} recorded: {:+.1} %",
+                    (now / then - 1.0) * 100.0
+                )),
+                Some(_) => {}
+            }
+        }
+        let gone =
+            self.instructions.keys().filter(|name| !counted.instructions.contains_key(*name));
+        complaints.extend(gone.map(|name| format!("{name}: recorded, but no longer counted")));
+        if !complaints.is_empty() && self.rustc != counted.rustc {
+            complaints.push(format!("recorded with {}, this is {}", self.rustc, counted.rustc));
+        }
+        complaints
+    }
+
+    /// The figures beside those of an earlier record.
+    pub fn table(&self, earlier: Option<&Record>) -> String {
+        let mut table = format!("{:16} {:>9} {:>9}\n", "instructions", "recorded", "now");
+        for operation in OPERATIONS {
+            let show = |record: &Record| match record.instructions.get(operation.name) {
+                Some(figure) => format!("{figure:.1}"),
+                None => "-".into(),
+            };
+            let then = earlier.map_or("-".into(), show);
+            let (name, now, what) = (operation.name, show(self), operation.what);
+            writeln!(table, "{name:16} {then:>9} {now:>9}  {what}")
+                .expect("a String takes whatever is written");
+        }
+        table
+    }
+}
+
+fn today() -> Result<String, String> {
+    let out = Command::new("date").args(["-u", "+%F"]).output();
+    let out = out.map_err(|e| format!("cannot start date: {e}"))?;
+    Ok(String::from_utf8_lossy(&out.stdout).trim().into())
+}
+
+/// The instructions that one run collects.
+fn under_callgrind(program: &Path, operation: &Operation, rounds: u32) -> Result<u64, String> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--toggle-collect=counts_collect", "--toggle-collect=counts_pause"])
+        .arg(program)
+        .args(["run", operation.name, &rounds.to_string()])
+        .env_remove("SCHEDULER_BARRIER");
+    let out = valgrind.output().map_err(|e| format!("cannot start valgrind: {e}"))?;
+    let report = String::from_utf8_lossy(&out.stderr);
+    let collected = report.lines().find_map(|line| line.split_once("Collected :"));
+    match collected.and_then(|(_, count)| count.trim().parse().ok()) {
+        Some(count) if out.status.success() => Ok(count),
+        _ => Err(format!("{} under callgrind: {}\n{report}", operation.name, out.status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(figures: &[(&str, f64)]) -> Record {
+        Record {
+            rustc: "rustc 1".into(),
+            arch: "any".into(),
+            date: "today".into(),
+            command: "none".into(),
+            instructions: figures.iter().map(|&(name, n)| (name.into(), n)).collect(),
+        }
+    }
+
+    #[test]
+    fn only_growth_beyond_the_tolerance_is_complained_of() {
+        let recorded = record(&[("join", 100.0), ("spawn", 200.0)]);
+        let at = |join, spawn| recorded.complaints(&record(&[("join", join), ("spawn", spawn)]));
+        assert_eq!(at(105.0, 100.0), Vec::<String>::new());
+        assert_eq!(at(105.1, 200.0), ["join: 105.1 instructions, 100 recorded: +5.1 %"]);
+    }
+
+    #[test]
+    fn an_operation_on_one_side_alone_is_complained_of() {
+        let (one, two) = (record(&[("a", 1.0)]), record(&[("a", 1.0), ("b", 1.0)]));
+        assert_eq!(one.complaints(&two), ["b: 1 instructions, and no record"]);
+        assert_eq!(two.complaints(&one), ["b: recorded, but no longer counted"]);
+    }
+
+    #[test]
+    fn another_compiler_is_named_beside_a_complaint() {
+        let recorded = Record { rustc: "rustc 0".into(), ..record(&[("a", 1.0)]) };
+        let complaints = recorded.complaints(&record(&[("a", 2.0)]));
+        assert_eq!(complaints.last().expect("two"), "recorded with rustc 0, this is rustc 1");
+        assert_eq!(recorded.complaints(&record(&[("a", 1.0)])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_program_runs_to_its_end() {
+        for operation in OPERATIONS {
+            (operation.run)(3);
+        }
+    }
+
+    #[test]
+    fn the_record_names_every_operation() {
+        let record = Record::parse(include_str!("../counts.toml")).expect("well-formed");
+        let recorded: Vec<_> = record.instructions.into_keys().collect();
+        let mut names = OPERATIONS.map(|operation| operation.name);
+        names.sort_unstable();
+        assert_eq!(recorded, names);
+    }
+}
