@@ -22,6 +22,7 @@ pub(crate) mod chili;
 mod mutex_queue;
 mod orx;
 pub(crate) mod ours;
+pub(crate) mod ours_cx;
 mod par_sort;
 pub(crate) mod rayon;
 mod serial;
@@ -174,6 +175,7 @@ macro_rules! contenders {
 contenders! {
     serial::Serial
     ours::Ours
+    ours_cx::OursCx
     rayon::Rayon
     chili::Chili
     mutex_queue::MutexQueue
@@ -190,7 +192,7 @@ contenders! {
 /// Hands those with two-way joins to the macro `then`, and the rest along with them.
 macro_rules! joiners {
     ($then:ident $($rest:tt)*) => {
-        $then! { [ours::Ours rayon::Rayon chili::Chili] $($rest)* }
+        $then! { [ours::Ours ours_cx::OursCx rayon::Rayon chili::Chili] $($rest)* }
     };
 }
 

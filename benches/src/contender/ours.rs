@@ -70,5 +70,5 @@ pub(crate) fn spawn<'scope, 'env, F>(s: &'scope scheduler::Scope<'scope, 'env>, 
 where
     F: FnOnce() + Send + 'scope,
 {
-    s.spawn(f);
+    s.fork(f);
 }
