@@ -541,3 +541,12 @@ fn debug_output_names_the_options() {
     let shown = format!("{:?}", pool(2));
     assert!(shown.starts_with("ThreadPool"), "{shown}");
 }
+
+/// The global pool is built by the first `join`, wherever that is.
+#[test]
+fn a_small_stack_is_enough_to_build_a_pool() {
+    watchdog("a_small_stack_is_enough_to_build_a_pool", || {
+        let builds = thread::Builder::new().stack_size(128 << 10).spawn(|| usable(&pool(2)));
+        builds.expect("threads can be started").join().expect("the pool is usable");
+    });
+}

@@ -495,7 +495,6 @@ fn a_scopes_part_panics() {
     });
 }
 
-/// One worker, newest first, so that the order is known.
 #[test]
 fn a_forked_part_panics() {
     each_size("a_forked_part_panics", |workers| {
@@ -521,6 +520,7 @@ fn a_forked_part_panics() {
     });
 }
 
+/// One worker, newest first, so that the order is known.
 #[test]
 fn the_first_panic_of_a_scope_wins() {
     watchdog("the_first_panic_of_a_scope_wins", || {

@@ -4,7 +4,9 @@
 
 mod support;
 
-use scheduler::{Shutdown, ShutdownReport, ThreadPool, current_thread_index, spawn, task};
+use scheduler::{
+    Shutdown, ShutdownReport, ThreadPool, current_thread_index, in_place_scope, spawn, task,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -776,4 +778,28 @@ fn threads_named(name: &str) -> usize {
     let names =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     names.filter(|comm| comm.trim_end() == name).count()
+}
+
+#[test]
+fn exit_handlers_may_fork() {
+    watchdog("exit_handlers_may_fork", || {
+        const PARTS: usize = 200;
+        for _ in 0..500 {
+            let runs = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&runs);
+            let pool = ThreadPool::builder()
+                .num_threads(3)
+                .exit_handler(move |_| {
+                    in_place_scope(|s| {
+                        for _ in 0..PARTS {
+                            s.fork(|| s.fork(|| _ = count.fetch_add(1, SeqCst)));
+                        }
+                    });
+                })
+                .build()
+                .expect("threads can be started");
+            drop(pool);
+            assert_eq!(runs.load(SeqCst), 3 * PARTS);
+        }
+    });
 }

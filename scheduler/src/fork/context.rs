@@ -12,7 +12,7 @@ use crate::pool::global::global;
 use crate::pool::seat::Seated;
 use crate::pool::worker::Worker;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// A recursion's place on its worker, from [`with_context`]: forks through it are the cheapest
 /// there are.
@@ -54,6 +54,10 @@ impl fmt::Debug for Context<'_> {
         f.debug_struct("Context").field("worker", &self.thread_index()).finish()
     }
 }
+
+// A panic is caught at each fork and goes on from there: nothing of the worker is seen half-done.
+impl UnwindSafe for Context<'_> {}
+impl RefUnwindSafe for Context<'_> {}
 
 /// A closure that takes a context.
 enum InContext {}
@@ -115,8 +119,10 @@ impl Context<'_> {
     #[inline(never)]
     fn join_apart<A, B, RA, RB>(self, a: A, b: B) -> (RA, RB)
     where
-        A: FnOnce(Context<'_>) -> RA,
-        B: FnOnce(Context<'_>) -> RB,
+        A: FnOnce(Context<'_>) -> RA + Send,
+        B: FnOnce(Context<'_>) -> RB + Send,
+        RA: Send,
+        RB: Send,
     {
         fork::<InContext, _, _, _, _>(self.0, a, b)
     }
@@ -130,12 +136,14 @@ impl Context<'_> {
 
 /// Runs `f` on a worker, with a [`Context`] to fork through.
 ///
-/// On a worker `f` runs at once. On any other thread it is sent to the global pool, and the thread
-/// blocks until it has run there.
-///
 /// # Panics
 ///
-/// If `f` panics, with the same payload. Outside any pool, also if the global one cannot be built.
+/// If `f` panics, with the same payload. Outside any pool, also if the global one cannot be built or
+/// has been shut down.
+///
+/// # On a worker
+///
+/// `f` runs at once. Any other thread sends it to the global pool and blocks until it has run there.
 ///
 /// # Examples
 ///
@@ -158,6 +166,11 @@ impl ThreadPool {
     /// # Panics
     ///
     /// As [`with_context`] and [`install`](Self::install).
+    ///
+    /// # On a worker
+    ///
+    /// As [`install`](Self::install): of this pool, `f` runs at once; of another one, the worker does
+    /// jobs of its own pool until `f` has run.
     ///
     /// # Examples
     ///

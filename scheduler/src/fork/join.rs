@@ -28,7 +28,7 @@ use crate::unwind::{self, Payload, QuietDrop};
 ///
 /// If `a` or `b` panics, `join` panics with the same payload, after both have ended: `b` is
 /// dropped unrun if nobody had begun it. If both panic, `a`'s payload wins. Outside any pool,
-/// also if the global one cannot be built.
+/// also if the global one cannot be built or has been shut down.
 ///
 /// # On a worker
 ///
@@ -146,15 +146,19 @@ impl<F: FnOnce() -> R, R> Branch<F, R> for Plain {
     }
 }
 
-/// Forks `b`. The closures may run on any thread, and their values be made there.
+/// Forks `b`.
 #[inline(always)]
 pub(super) fn fork<K, A, B, RA, RB>(seated: Seated<'_>, a: A, b: B) -> (RA, RB)
 where
     K: Branch<A, RA> + Branch<B, RB>,
+    A: Send,
+    B: Send,
+    RA: Send,
+    RB: Send,
 {
     let job = StackJob::of::<K>(b);
     // SAFETY: what follows gets the job back or waits for its latch before this frame ends, also
-    // when `a` panics; the callers ask for `Send`; called once.
+    // when `a` panics; the closures and their values are `Send`; called once.
     let index = seated.push(unsafe { job.as_job_ref() });
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.

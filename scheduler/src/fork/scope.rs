@@ -314,13 +314,12 @@ impl<'scope> Scope<'scope, '_> {
         self.state.submit(owner, job);
         ScopedJoinHandle { handle, scope: PhantomData }
     }
-}
 
-impl<'scope> Scope<'scope, '_> {
     /// Forks `f` without a handle, which is the cheapest way: half the price of
     /// [`spawn`](Self::spawn), and nothing to be dropped.
     ///
-    /// If `f` panics, so does the scope. Otherwise as `spawn`. rayon's `Scope::spawn` is this.
+    /// If `f` panics, so does the scope. Otherwise as `spawn`. The counterpart of rayon's
+    /// `Scope::spawn`.
     ///
     /// # Examples
     ///

@@ -161,14 +161,14 @@ impl ThreadPoolBuilder {
         let stack_size = self.stack_size.unwrap_or(STACK_SIZE);
         let mut spawn = self.spawn;
         for (index, (tail, name)) in tails.into_iter().zip(names).enumerate() {
-            let seat = Seat {
+            let post = Post {
                 registry: Arc::clone(&registry),
                 line: Arc::clone(&starter.line),
                 index,
                 tail,
                 core: plan.core(index),
             };
-            let worker = ThreadBuilder { seat: Some(seat), name, stack_size };
+            let worker = ThreadBuilder { post: Some(post), name, stack_size };
             let spawned = match &mut spawn {
                 Some(spawn) => spawn(worker),
                 None => worker.spawn().map(|thread| starter.threads.push(thread)),
@@ -237,13 +237,13 @@ impl fmt::Debug for ThreadPoolBuilder {
 #[must_use = "the pool waits for `run` to be called"]
 pub struct ThreadBuilder {
     /// Taken by `run`.
-    seat: Option<Seat>,
+    post: Option<Post>,
     name: String,
     stack_size: usize,
 }
 
 /// What a worker needs to begin.
-struct Seat {
+struct Post {
     registry: Arc<Registry>,
     line: Arc<StartLine>,
     index: usize,
@@ -254,7 +254,7 @@ struct Seat {
 impl ThreadBuilder {
     /// The worker's index in the pool.
     pub fn index(&self) -> usize {
-        self.seat.as_ref().map_or(0, |seat| seat.index)
+        self.post.as_ref().map_or(0, |post| post.index)
     }
 
     /// The name that the thread should have.
@@ -273,10 +273,10 @@ impl ThreadBuilder {
     ///
     /// On a thread that is a worker already, of whichever pool.
     pub fn run(mut self) {
-        // Before the seat is taken: it is given up properly when this panics.
+        // Before the post is taken: it is given up properly when this panics.
         assert!(Worker::current().is_none(), "this thread is a worker of a pool already");
-        if let Some(seat) = self.seat.take() {
-            seat.run();
+        if let Some(post) = self.post.take() {
+            post.run();
         }
     }
 
@@ -290,9 +290,9 @@ impl ThreadBuilder {
 
 impl Drop for ThreadBuilder {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
+        if let Some(post) = self.post.take() {
             // So that a shutdown does not wait for it.
-            seat.registry.lifecycle().worker_exits();
+            post.registry.lifecycle().worker_exits();
         }
     }
 }
@@ -307,9 +307,18 @@ impl fmt::Debug for ThreadBuilder {
     }
 }
 
-impl Seat {
+impl Post {
     fn run(self) {
+        /// Counts the worker out, whatever happens: a shutdown waits for it.
+        struct Exit(Arc<Registry>);
+        impl Drop for Exit {
+            fn drop(&mut self) {
+                self.0.lifecycle().worker_exits();
+            }
+        }
         let Self { registry, line, index, tail, core } = self;
+        let exit = Exit(registry);
+        let registry = &exit.0;
         if line.wait() == Start::Go {
             registry.sleep().enlist(index);
             if let Some(core) = core
@@ -317,15 +326,15 @@ impl Seat {
             {
                 registry.slot(index).set_pinned_to(core);
             }
-            let worker = Worker::new(Arc::clone(&registry), index, tail);
+            let worker = Worker::new(Arc::clone(registry), index, tail);
             worker.enter(|| {
                 registry.call_hook(&registry.hooks().start, index);
                 worker.run_until(&registry.slot(index).terminate, Role::Main);
+                worker.run_dry();
                 registry.call_hook(&registry.hooks().exit, index);
+                worker.run_dry();
             });
-            debug_assert!(worker.take_local().is_none(), "a stopped pool holds no job");
         }
-        registry.lifecycle().worker_exits();
     }
 }
 

@@ -19,7 +19,8 @@
 //!   workers.
 //!
 //! Invariant: the workers end when the gate is closed and empty, and then no queue holds a job:
-//! a root leaves only after its queue entry is used up, and its forks end before it does.
+//! a root leaves only after its queue entry is used up, and its forks end before it does. (Exit
+//! handlers come after that, and may fork: each worker then runs its own deque dry.)
 //! Counters of idle workers could not tell this: a thief that has just taken a job still
 //! counts as idle.
 

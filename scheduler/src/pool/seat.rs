@@ -1,4 +1,4 @@
-//! A worker's seat: what its forks touch, side by side, so that one register finds all of it.
+//! A worker's seat: what its forks touch, in one place, so that one register finds all of it.
 //!
 //! Others reach the head alone, whose protocol is in `queue/head.rs`. The cells beside it belong to
 //! the worker's thread, and there is no protocol: they are read and written through [`Seated`]
@@ -26,22 +26,26 @@ thread_local_const! {
 /// See the module.
 #[repr(C)]
 pub(crate) struct Seat {
+    own: Own,
+    head: Head,
+}
+
+/// What the worker alone may touch.
+struct Own {
     /// Who sits here, while its thread is inside [`Seated::enter`].
     worker: Cell<*const Worker>,
     /// Of the pool.
     word: Cell<*const Word>,
     /// The first index that has no room in the head, or had none the last time that somebody looked.
     limit: Cell<u64>,
-    head: Head,
 }
 
-// SAFETY: the cells are used by the thread of the worker alone (`Seated::new`, 1), the head by
-// any.
+// SAFETY: `own` is used by the thread of the worker alone (`Seated::new`, 1), the head by any.
 unsafe impl Sync for Seat {}
 // SAFETY: as above; the pointers are followed by that thread only.
 unsafe impl Send for Seat {}
 
-/// Not derived: only the worker may read the cells.
+/// Not derived: only the worker may read `own`.
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seat").field("head", &self.head).finish_non_exhaustive()
@@ -49,23 +53,29 @@ impl fmt::Debug for Seat {
 }
 
 impl Seat {
+    /// Made where it stays: a pool may be built deep in a small stack.
     pub(crate) fn new() -> Box<Self> {
-        Box::new(Self {
+        let mut seat = Box::<Self>::new_uninit();
+        let place = seat.as_mut_ptr();
+        // SAFETY: inside the box's memory.
+        let own = unsafe { &raw mut (*place).own };
+        let vacant = Own {
             worker: Cell::new(ptr::null()),
             word: Cell::new(ptr::null()),
             limit: Cell::new(0),
-            head: Head::new(),
-        })
+        };
+        // SAFETY: as above.
+        unsafe { own.write(vacant) };
+        // SAFETY: as above.
+        let head = unsafe { &raw mut (*place).head };
+        // SAFETY: (1) as above.
+        unsafe { Head::init(head) };
+        // SAFETY: both fields have been written.
+        unsafe { seat.assume_init() }
     }
 
     pub(crate) fn head(&self) -> &Head {
         &self.head
-    }
-
-    /// The seat of this thread's worker, to be compared with another; null if there is none.
-    #[inline(always)]
-    pub(crate) fn current() -> *const Self {
-        CURRENT.with(Cell::get)
     }
 }
 
@@ -80,23 +90,28 @@ impl<'w> Seated<'w> {
     /// # Safety
     ///
     /// 1. No other thread uses a `Seated` of this seat as long as this one may.
+    /// 2. [`furnish`](Self::furnish) is the first that is called, with the word of the pool, which
+    ///    outlives every `Seated`.
+    /// 3. [`worker`](Self::worker), and a push, are called inside [`enter`](Self::enter) only, which
+    ///    is given the worker of this seat.
     pub(crate) unsafe fn new(seat: &'w Seat) -> Self {
         Self { seat, here: PhantomData }
     }
 
     /// The worker takes its seat: `word` is that of its pool.
     pub(crate) fn furnish(self, word: &Word) {
-        self.seat.word.set(word);
+        self.seat.own.word.set(word);
         self.measure();
     }
 
     /// Of the worker whose thread this is.
     #[inline(always)]
     pub(crate) fn current() -> Option<Self> {
+        let seat = CURRENT.with(Cell::get);
         // SAFETY: set only in `enter`, to a seat that outlives everything that runs on the thread
         // until it is cleared again.
-        let seat = unsafe { Seat::current().as_ref() }?;
-        // SAFETY: (1) this is the thread of its worker.
+        let seat = unsafe { seat.as_ref() }?;
+        // SAFETY: (1) this is the thread of its worker; (2) and (3) it is inside `enter`.
         Some(unsafe { Self::new(seat) })
     }
 
@@ -112,14 +127,14 @@ impl<'w> Seated<'w> {
         }
         CURRENT.with(|current| {
             assert!(current.get().is_null(), "the thread is a worker already");
-            self.seat.worker.set(worker);
+            self.seat.own.worker.set(worker);
             current.set(self.seat);
         });
         let _leave = Leave(leave);
         f();
     }
 
-    /// To be compared with [`Seat::current`].
+    /// To be compared with another.
     pub(crate) fn as_ptr(self) -> *const Seat {
         self.seat
     }
@@ -127,9 +142,9 @@ impl<'w> Seated<'w> {
     /// Who sits here.
     #[inline]
     pub(crate) fn worker(self) -> &'w Worker {
-        // SAFETY: set in `enter`, to a worker that outlives everything that runs on the thread until
-        // then, as does what `current` returned.
-        unsafe { &*self.seat.worker.get() }
+        // SAFETY: `new` (3): set in `enter`, to a worker that outlives all that runs on the thread until
+        // it is over.
+        unsafe { &*self.seat.own.worker.get() }
     }
 
     #[inline(always)]
@@ -139,13 +154,13 @@ impl<'w> Seated<'w> {
 
     #[inline(always)]
     pub(crate) fn word(self) -> &'w Word {
-        // SAFETY: `furnish` comes first; the pool outlives its workers.
-        unsafe { &*self.seat.word.get() }
+        // SAFETY: `new` (2).
+        unsafe { &*self.seat.own.word.get() }
     }
 
     /// Counts anew how many jobs the head has room for.
     pub(crate) fn measure(self) {
-        self.seat.limit.set(self.head().next_index() + self.head().room());
+        self.seat.own.limit.set(self.head().next_index() + self.head().room());
     }
 
     /// Puts a job at the newest end of the head, and returns its index.
@@ -153,7 +168,7 @@ impl<'w> Seated<'w> {
     pub(crate) fn push(self, job: JobRef) -> u64 {
         // Once: the compiler does not make one of two atomic loads.
         let index = self.head().next_index();
-        if index >= self.seat.limit.get() {
+        if index >= self.seat.own.limit.get() {
             make_room(self);
         }
         self.head().push_at(index, job);

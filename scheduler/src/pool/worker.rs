@@ -61,7 +61,8 @@ pub(crate) enum Waited {
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, index: usize, tail: Tail) -> Self {
         let seat = registry.slot(index).seat();
-        // SAFETY: (1) each worker is made once, by the thread that is going to be it.
+        // SAFETY: (1) each worker is made once, by the thread that is going to be it; (2) here; (3) nothing
+        // is pushed here.
         unsafe { Seated::new(seat) }.furnish(registry.sleep().word());
         Self {
             seat: NonNull::from(seat),
@@ -104,7 +105,8 @@ impl Worker {
     pub(crate) fn seated(&self) -> Seated<'_> {
         // SAFETY: in the registry, which this worker keeps alive.
         let seat = unsafe { self.seat.as_ref() };
-        // SAFETY: (1) a worker does not leave its thread.
+        // SAFETY: (1) a worker does not leave its thread; (2) see `Worker::new`; (3) its jobs run, and push,
+        // inside `enter`.
         unsafe { Seated::new(seat) }
     }
 
@@ -245,6 +247,15 @@ impl Worker {
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
             let Some(job) = job.or_else(|| self.find(latch, role)) else { return };
+            self.run(job);
+        }
+    }
+
+    /// Runs what is left in the own deque. That is nothing when a pool ends, unless an exit handler
+    /// forks: then a worker may have taken a part of that, which forked on, just before it saw that
+    /// it should end.
+    pub(crate) fn run_dry(&self) {
+        while let Some(job) = self.take_local() {
             self.run(job);
         }
     }

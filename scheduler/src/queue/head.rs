@@ -40,12 +40,12 @@ use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, start};
 use crossbeam_utils::CachePadded;
-use std::{array, fmt, ptr};
+use std::{fmt, ptr};
 
 const MASK: u64 = HEAD_CAPACITY as u64 - 1;
 const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
 
-/// The ring. `push_at`, `pop`, `pop_newest`, `take_oldest` and `room` are the owner's.
+/// The ring. What its methods' docs begin with says who may call them.
 ///
 /// The slots are inside, so that a push needs no pointer to them.
 #[repr(C)]
@@ -73,13 +73,39 @@ pub(crate) enum Pop {
 }
 
 impl Head {
-    pub(crate) fn new() -> Self {
+    /// A new head at `place`. Not as a value: with its slots it is too large for a deep stack.
+    ///
+    /// # Safety
+    ///
+    /// 1. `place` can be written, and is aligned.
+    pub(crate) unsafe fn init(place: *mut Self) {
         let start = start::head();
-        Self {
-            bottom: AtomicU64::new(start),
-            top: CachePadded::new(AtomicU64::new(start)),
-            slots: array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+        // SAFETY: (1).
+        let bottom = unsafe { &raw mut (*place).bottom };
+        // SAFETY: (1).
+        unsafe { bottom.write(AtomicU64::new(start)) };
+        // SAFETY: (1).
+        let top = unsafe { &raw mut (*place).top };
+        // SAFETY: (1).
+        unsafe { top.write(CachePadded::new(AtomicU64::new(start))) };
+        // SAFETY: (1).
+        let slots = unsafe { &raw mut (*place).slots }.cast::<AtomicPtr<Header>>();
+        for index in 0..HEAD_CAPACITY {
+            // SAFETY: an element of the array.
+            let slot = unsafe { slots.add(index) };
+            // SAFETY: (1).
+            unsafe { slot.write(AtomicPtr::new(ptr::null_mut())) };
         }
+    }
+
+    /// A head of its own, for tests and models.
+    #[cfg(any(test, scheduler_loom))]
+    pub(crate) fn new() -> Box<Self> {
+        let mut head = Box::new_uninit();
+        // SAFETY: (1) it is the box's memory.
+        unsafe { Self::init(head.as_mut_ptr()) };
+        // SAFETY: `init` has written all of it.
+        unsafe { head.assume_init() }
     }
 
     #[inline(always)]
