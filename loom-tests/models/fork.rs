@@ -8,7 +8,7 @@ use crate::pool::worker::{Role, Worker};
 use crate::sync::asymmetric::set_absent;
 use crate::sync::{HEAD_CAPACITY, UnsafeCell};
 use crate::unwind;
-use crate::{broadcast, join, scope, yield_now};
+use crate::{Context, broadcast, current_thread_index, join, scope, with_context, yield_now};
 use std::panic::resume_unwind;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -47,7 +47,21 @@ pub(super) fn join_against_a_thief() {
     ledger::all_ran(2);
 }
 
-/// As above where there is no asymmetric barrier: nobody takes by force.
+/// As above by a context, of which each branch has that of the worker that runs it.
+pub(super) fn context_join_against_a_thief() {
+    with_a_thief(|_| {
+        let branch = |id| {
+            move |cx: Context<'_>| {
+                ledger::run(id);
+                assert_eq!(current_thread_index(), Some(cx.thread_index()));
+            }
+        };
+        with_context(|cx| cx.join(branch(0), branch(1)));
+    });
+    ledger::all_ran(2);
+}
+
+/// `join` where there is no asymmetric barrier: nobody takes by force.
 pub(super) fn join_against_a_thief_without_a_barrier() {
     set_absent(true);
     join_against_a_thief();
@@ -147,6 +161,21 @@ pub(super) fn scope_against_a_thief() {
     ledger::all_ran(2);
 }
 
+/// As above without handles.
+pub(super) fn scope_forks_against_a_thief() {
+    with_a_thief(|_| {
+        let here = UnsafeCell::new(0);
+        let write = Written(NonNull::from(&here));
+        scope(|s| {
+            s.fork(|| ledger::run(0));
+            s.fork(move || write.by(1));
+        });
+        // SAFETY: the scope's parts have ended.
+        assert_eq!(here.with_mut(|value| unsafe { *value }), 1);
+    });
+    ledger::all_ran(2);
+}
+
 /// Both parts of a scope end on threads of their own, and the body on a third: the last one hands on
 /// what the others wrote.
 pub(super) fn parts_that_end_elsewhere() {
@@ -224,11 +253,11 @@ pub(super) fn scope_body_panics_against_a_thief() {
     ledger::all_ran(1);
 }
 
-/// As many jobs as the head has room for: the older half spills, as a bundle. The owner then
+/// One job more than the head has room for: the older half spills, as a bundle. The owner then
 /// blocks, so the thief has to run all of them, bundled and not.
 pub(super) fn full_head_spills_before_a_stuck_leaf() {
     let mut rig = Rig::new(2);
-    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    let jobs: Vec<Job> = (0..=HEAD_CAPACITY).map(Job::new).collect();
     rig.start(1);
     rig.work_here(0, |worker| {
         for job in &jobs {
@@ -237,13 +266,13 @@ pub(super) fn full_head_spills_before_a_stuck_leaf() {
         jobs.iter().for_each(Job::wait);
     });
     rig.stop();
-    ledger::all_ran(HEAD_CAPACITY);
+    ledger::all_ran(HEAD_CAPACITY + 1);
 }
 
 /// As above, while the owner takes part, and a busy worker steals in passing.
 pub(super) fn full_head_spills_against_a_thief() {
     let mut rig = Rig::new(2);
-    let jobs: Vec<Job> = (0..HEAD_CAPACITY).map(Job::new).collect();
+    let jobs: Vec<Job> = (0..=HEAD_CAPACITY).map(Job::new).collect();
     rig.start_with(1, |worker| {
         let mut job = worker.steal_public();
         while let Some(next) = job {
@@ -258,7 +287,7 @@ pub(super) fn full_head_spills_against_a_thief() {
         jobs.iter().rev().for_each(|job| worker.run_until(job.latch(), Role::Waiting));
     });
     rig.stop();
-    ledger::all_ran(HEAD_CAPACITY);
+    ledger::all_ran(HEAD_CAPACITY + 1);
 }
 
 /// One job for each worker, from one of them.

@@ -36,9 +36,16 @@ fn against(n: usize, thieves: &[usize], owner: impl FnOnce(&Head, &[Job])) {
     ledger::all_ran(n);
 }
 
+/// As a fork does; the index to take it back by.
+fn push(head: &Head, job: &Job) -> u64 {
+    let index = head.next_index();
+    head.push_at(index, job.right());
+    index
+}
+
 /// Forks all, then takes each back, newest first, as nested `join`s do.
 fn fork_and_take_back(head: &Head, jobs: &[Job]) {
-    let indices: Vec<_> = jobs.iter().map(|job| head.push(job.right())).collect();
+    let indices: Vec<_> = jobs.iter().map(|job| push(head, job)).collect();
     for (job, &index) in jobs.iter().zip(&indices).rev() {
         if head.pop(index) == Pop::Mine {
             job.run_in_place();
@@ -56,7 +63,7 @@ pub(super) fn head_pop_against_two_forces() {
 
 pub(super) fn head_publish_against_force() {
     against(2, &[2], |head, jobs| {
-        jobs.iter().for_each(|job| _ = head.push(job.right()));
+        jobs.iter().for_each(|job| _ = push(head, job));
         for job in head.take_oldest().into_iter().chain(head.pop_newest()) {
             job.run();
         }
@@ -74,17 +81,17 @@ pub(super) fn head_goes_on_after_a_stolen_last_job() {
 /// The ring is full, and the slot of its oldest job is used again under a thief that reads it.
 pub(super) fn head_wraps_under_a_force() {
     against(5, &[1], |head, jobs| {
-        jobs[..4].iter().for_each(|job| _ = head.push(job.right()));
+        jobs[..4].iter().for_each(|job| _ = push(head, job));
         head.take_oldest_n(1).for_each(|job| job.run());
         assert_ne!(head.room(), 0);
-        let _ = head.push(jobs[4].right());
+        let _ = push(head, &jobs[4]);
     });
 }
 
 /// Half of a full ring leaves at once.
 pub(super) fn head_spills_against_force() {
     against(4, &[2], |head, jobs| {
-        jobs.iter().for_each(|job| _ = head.push(job.right()));
+        jobs.iter().for_each(|job| _ = push(head, job));
         head.take_oldest_n(2).for_each(|job| job.run());
         fork_and_take_back(head, &[]);
     });

@@ -106,6 +106,7 @@ models! {
     fork {
         stack_job_against_its_frame_leaving: None,
         join_against_a_thief: Some(3),
+        context_join_against_a_thief: Some(3),
         join_against_a_thief_without_a_barrier: Some(3),
         nested_joins_against_a_thief: Some(2),
         nested_joins_against_two_thieves: Some(2),
@@ -113,6 +114,7 @@ models! {
         fork_below_a_spawned_job: Some(2),
         fork_run_inside_its_first_branch: Some(2),
         scope_against_a_thief: Some(2),
+        scope_forks_against_a_thief: Some(2),
         scope_part_spawns_against_a_thief: Some(2),
         parts_that_end_elsewhere: Some(3),
         scope_panics_against_a_thief: Some(2),

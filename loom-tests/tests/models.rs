@@ -113,6 +113,7 @@ models! {
 
     stack_job_against_its_frame_leaving,
     join_against_a_thief,
+    context_join_against_a_thief,
     join_against_a_thief_without_a_barrier,
     nested_joins_against_a_thief,
     nested_joins_against_two_thieves,
@@ -120,6 +121,7 @@ models! {
     fork_below_a_spawned_job,
     fork_run_inside_its_first_branch,
     scope_against_a_thief,
+    scope_forks_against_a_thief,
     scope_part_spawns_against_a_thief,
     parts_that_end_elsewhere,
     scope_panics_against_a_thief,

@@ -87,7 +87,10 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-pub use fork::{BroadcastContext, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope};
+pub use fork::{
+    BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
+    with_context,
+};
 pub use job::error::JoinError;
 pub use observe::{Counts, Metrics, WorkerMetrics};
 pub use pool::affinity::Pinning;

@@ -497,6 +497,31 @@ fn a_scopes_part_panics() {
 
 /// One worker, newest first, so that the order is known.
 #[test]
+fn a_forked_part_panics() {
+    each_size("a_forked_part_panics", |workers| {
+        let pool = pool(workers);
+        for bad in [0, 7, 19] {
+            let ran = AtomicUsize::new(0);
+            let seen = thrown(|| {
+                pool.scope(|s| {
+                    for n in 0..20 {
+                        let ran = &ran;
+                        s.fork(move || {
+                            if n == bad {
+                                throw("part");
+                            }
+                            ran.fetch_add(1, SeqCst);
+                        });
+                    }
+                })
+            });
+            assert_eq!((seen, ran.load(SeqCst)), ("part", 19));
+        }
+        usable(&pool);
+    });
+}
+
+#[test]
 fn the_first_panic_of_a_scope_wins() {
     watchdog("the_first_panic_of_a_scope_wins", || {
         let pool = pool(1);

@@ -33,6 +33,51 @@ fn everything_spawned_runs_once() {
 }
 
 #[test]
+fn everything_forked_runs_once_and_forks_on() {
+    fn tree<'scope>(s: &'scope Scope<'scope, '_>, depth: u32, runs: &'scope AtomicUsize) {
+        runs.fetch_add(1, SeqCst);
+        if depth > 0 {
+            s.fork(move || tree(s, depth - 1, runs));
+            s.fork(move || tree(s, depth - 1, runs));
+        }
+    }
+    each_size("everything_forked_runs_once_and_forks_on", |workers| {
+        let pool = pool(workers);
+        let runs = AtomicUsize::new(0);
+        pool.scope(|s| tree(s, 10, &runs));
+        pool.in_place_scope(|s| tree(s, 10, &runs));
+        assert_eq!(runs.load(SeqCst), 2 * ((1 << 11) - 1));
+    });
+}
+
+#[test]
+fn what_is_forked_is_dropped_once_and_may_be_large() {
+    each_size("what_is_forked_is_dropped_once_and_may_be_large", |workers| {
+        let pool = pool(workers);
+        let drops = Drops::default();
+        let (words, large) = ([1u64; 2], [1u64; 100]);
+        let sum = AtomicUsize::new(0);
+        pool.scope(|s| {
+            for _ in 0..100 {
+                let (small, counted) = (drops.token(), drops.token());
+                s.fork(|| drop(small));
+                s.fork(|| {
+                    let _counted = counted;
+                    let all: u64 = words.iter().chain(&large).sum();
+                    sum.fetch_add(all as usize, SeqCst);
+                });
+                s.fork(move || _ = sum_of(large));
+            }
+        });
+        assert_eq!((drops.count(), sum.into_inner()), (200, 100 * 102));
+    });
+}
+
+fn sum_of(numbers: [u64; 100]) -> u64 {
+    numbers.iter().sum()
+}
+
+#[test]
 fn handles_give_the_values() {
     each_size("handles_give_the_values", |workers| {
         let pool = pool(workers);

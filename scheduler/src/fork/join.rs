@@ -1,9 +1,10 @@
 //! The two-way fork.
 
-use crate::job::StackJob;
+use crate::job::{Call, Plain, StackJob};
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
-use crate::pool::worker::{Waited, Worker};
+use crate::pool::seat::Seated;
+use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
@@ -56,7 +57,7 @@ use crate::unwind::{self, Payload, QuietDrop};
 /// let shared = std::rc::Rc::new(1);
 /// scheduler::join(|| 2, || *shared);
 /// ```
-#[inline]
+#[inline(always)]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -64,8 +65,36 @@ where
     RA: Send,
     RB: Send,
 {
-    match Worker::current() {
-        Some(worker) => join_on(worker, a, b),
+    if const { fits_registers::<A, B>() } { join_apart(a, b) } else { join_here(a, b) }
+}
+
+/// Whether both closures can be passed in registers.
+pub(super) const fn fits_registers<A, B>() -> bool {
+    const TWO_WORDS: usize = 2 * size_of::<usize>();
+    size_of::<A>() <= TWO_WORDS && size_of::<B>() <= TWO_WORDS
+}
+
+#[inline(never)]
+fn join_apart<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    join_here(a, b)
+}
+
+#[inline(always)]
+fn join_here<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    match Seated::current() {
+        Some(seated) => fork::<Plain, _, _, _, _>(seated, a, b),
         None => join_outside(global(), a, b),
     }
 }
@@ -89,6 +118,7 @@ impl ThreadPool {
 }
 
 #[cold]
+#[inline(never)]
 fn join_outside<A, B, RA, RB>(pool: &ThreadPool, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -99,32 +129,45 @@ where
     pool.join(a, b)
 }
 
+/// A kind of closure that a fork can have.
+pub(super) trait Branch<F, R>: Call<F, R> {
+    /// Runs it on the owner.
+    fn run(closure: F, seated: Seated<'_>) -> R;
+}
+
+impl<F: FnOnce() -> R, R> Branch<F, R> for Plain {
+    #[inline(always)]
+    fn run(closure: F, _: Seated<'_>) -> R {
+        closure()
+    }
+}
+
+/// Forks `b`. The closures may run on any thread, and their values be made there.
 #[inline(always)]
-fn join_on<A, B, RA, RB>(worker: &Worker, a: A, b: B) -> (RA, RB)
+pub(super) fn fork<K, A, B, RA, RB>(seated: Seated<'_>, a: A, b: B) -> (RA, RB)
 where
-    A: FnOnce() -> RA,
-    B: FnOnce() -> RB,
+    K: Branch<A, RA> + Branch<B, RB>,
 {
-    let job = StackJob::new(b);
+    let job = StackJob::of::<K>(b);
     // SAFETY: what follows gets the job back or waits for its latch before this frame ends, also
-    // when `a` panics; `join` asks for `Send`; called once.
-    let index = worker.push(unsafe { job.as_job_ref() });
+    // when `a` panics; the callers ask for `Send`; called once.
+    let index = seated.push(unsafe { job.as_job_ref() });
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
-    let value_a = match unwind::catch(a) {
+    let value_a = match unwind::catch(|| K::run(a, seated)) {
         Ok(value_a) => value_a,
-        Err(payload) => abandon(worker, &job, payload),
+        Err(payload) => abandon(seated, &job, payload),
     };
-    let retrieved = match worker.pop(index, job.latch()) {
+    let retrieved = match seated.pop(index, job.latch()) {
         Pop::Mine => Waited::GotBack,
-        Pop::Gone => wait(worker, &job),
+        Pop::Gone => wait(seated, &job),
     };
     match retrieved {
         Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
             let value_a = QuietDrop::new(value_a);
-            let value_b = b();
+            let value_b = K::run(b, seated);
             (value_a.into_inner(), value_b)
         }
         Waited::Done => {
@@ -143,23 +186,20 @@ where
 /// The job is not on top of the own deque.
 #[cold]
 #[inline(never)]
-fn wait<F: FnOnce() -> R, R>(worker: &Worker, job: &StackJob<F, R>) -> Waited {
+fn wait<F, R>(seated: Seated<'_>, job: &StackJob<F, R>) -> Waited {
     // Others use the frame that this would unwind.
-    unwind::or_abort(|| worker.wait_for(job.header(), job.latch()))
+    unwind::or_abort(|| seated.worker().wait_for(job.header(), job.latch()))
 }
 
 /// `a` has panicked: its panic goes on once nobody uses this frame any more.
 #[cold]
 #[inline(never)]
-fn abandon<F, R>(worker: &Worker, job: &StackJob<F, R>, payload: Payload) -> !
-where
-    F: FnOnce() -> R,
-{
+fn abandon<F, R>(seated: Seated<'_>, job: &StackJob<F, R>, payload: Payload) -> ! {
     if fault::is(Fault::JoinPanicLeaves) {
         unwind::resume(payload);
     }
     // `a`'s panic is the one that counts, whatever becomes of `b`.
-    match wait(worker, job) {
+    match wait(seated, job) {
         Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };

@@ -27,6 +27,7 @@
 //! open for its body.
 
 use crate::latch::Latch;
+use crate::pool::seat::Seat;
 use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, start};
@@ -38,8 +39,8 @@ const BIAS: usize = 1 << (usize::BITS - 2);
 
 /// See the module.
 pub(crate) struct Parts {
-    /// Null: none.
-    owner: *const Worker,
+    /// The seat of the owner. Null: none.
+    owner: *const Seat,
     /// The owner's, while unsettled. Below zero where it ends more than it begins.
     local: Cell<isize>,
     /// The owner's.
@@ -75,7 +76,7 @@ impl Parts {
     #[inline]
     pub(crate) fn new(owner: Option<&Worker>) -> Self {
         Self {
-            owner: owner.map_or(ptr::null(), ptr::from_ref),
+            owner: owner.map_or(ptr::null(), |worker| worker.seated().as_ptr()),
             local: Cell::new(start::PARTS),
             settled: Cell::new(owner.is_none()),
             shared: AtomicUsize::new(if owner.is_some() {
@@ -90,8 +91,7 @@ impl Parts {
     /// Whether this is the owner's thread and it counts in the cell.
     #[inline]
     fn counts_locally(&self) -> bool {
-        let current = Worker::current().map_or(ptr::null(), ptr::from_ref);
-        !self.owner.is_null() && ptr::eq(current, self.owner) && !self.settled.get()
+        !self.owner.is_null() && ptr::eq(Seat::current(), self.owner) && !self.settled.get()
     }
 
     /// One more part. The caller is the body or an open part.

@@ -2,6 +2,7 @@
 
 use super::parts::{Parts, Settled};
 use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
+use crate::job::detached;
 use crate::job::error::JoinError;
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
@@ -302,6 +303,38 @@ impl<'scope> Scope<'scope, '_> {
         let registry = unsafe { self.state.registry.as_ref() };
         registry.submit(job);
         ScopedJoinHandle { handle, scope: PhantomData }
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Forks `f` without a handle, which is the cheapest way: half the price of
+    /// [`spawn`](Self::spawn), and nothing to be dropped.
+    ///
+    /// If `f` panics, so does the scope. Otherwise as `spawn`. rayon's `Scope::spawn` is this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut squares = [1, 2, 3, 4];
+    /// scheduler::scope(|s| {
+    ///     for n in &mut squares {
+    ///         s.fork(|| *n *= *n);
+    ///     }
+    /// });
+    /// assert_eq!(squares, [1, 4, 9, 16]);
+    /// ```
+    pub fn fork<F>(&'scope self, f: F)
+    where
+        F: FnOnce() + Send + 'scope,
+    {
+        self.state.parts.begin();
+        let part = Part(NonNull::from(&self.state));
+        // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
+        // state.
+        let job = unsafe { detached::new(f, part) };
+        // SAFETY: the frame that runs the scope borrows the registry.
+        let registry = unsafe { self.state.registry.as_ref() };
+        registry.submit(job);
     }
 }
 

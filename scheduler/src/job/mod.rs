@@ -1,10 +1,12 @@
 //! Work as one word.
 //!
-//! A [`JobRef`] points to a [`Header`], whose one field is the function to call. The two kinds:
+//! A [`JobRef`] points to a [`Header`], whose one field is the function to call. The kinds:
 //! - [`StackJob`]: a closure in the frame of a caller who waits for it (`join`, `install`);
-//! - [`Cell`](cell): a closure on the heap, with its result and a handle (`spawn`).
+//! - [`Cell`](cell): a closure on the heap, with its result and a handle (`spawn`);
+//! - [`Detached`](detached): a closure on the heap without either (`Scope::fork`).
 
 pub(crate) mod cell;
+pub(crate) mod detached;
 pub(crate) mod error;
 /// For models of its own.
 #[cfg(scheduler_loom)]
@@ -17,7 +19,7 @@ pub(crate) mod slab;
 pub(crate) mod slab;
 mod stack;
 
-pub(crate) use stack::StackJob;
+pub(crate) use stack::{Call, Plain, StackJob};
 
 use std::fmt;
 use std::ptr::NonNull;

@@ -24,9 +24,10 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-/// Block sizes are multiples of a cache line, up to this many lines: room for a cell with
-/// sixteen captured words.
-const CLASSES: usize = 3;
+/// Block sizes: half a cache line, for a forked closure of a word, and whole lines up to room for a
+/// cell with sixteen captured words.
+const BLOCKS: [usize; 4] = [LINE / 2, LINE, 2 * LINE, 3 * LINE];
+const CLASSES: usize = BLOCKS.len();
 const LINE: usize = 64;
 /// Slabs are aligned to their size, so a block's address tells its slab.
 const SLAB: usize = 16 * 1024;
@@ -61,14 +62,25 @@ struct Cache {
 }
 
 thread_local_const! {
-    static CACHES: [Cache; CLASSES] = [Cache::new(1), Cache::new(2), Cache::new(3)]
+    static CACHES: [Cache; CLASSES] = {
+        let [a, b, c, d] = BLOCKS;
+        [Cache::new(a), Cache::new(b), Cache::new(c), Cache::new(d)]
+    }
 }
 
 /// The class that serves a type, or `CLASSES`.
 const fn class<T>() -> usize {
-    let fits = size_of::<T>() > 0 && align_of::<T>() <= LINE;
-    let class = size_of::<T>().wrapping_sub(1) / LINE;
-    if fits && class < CLASSES { class } else { CLASSES }
+    let mut class = 0;
+    while class < CLASSES {
+        let block = BLOCKS[class];
+        // The first block of a slab comes after one line.
+        let align = if block < LINE { block } else { LINE };
+        if size_of::<T>() <= block && align_of::<T>() <= align {
+            return class;
+        }
+        class += 1;
+    }
+    CLASSES
 }
 
 /// How many blocks a slab has, after its header.
@@ -136,9 +148,9 @@ pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, source: Source) 
 }
 
 impl Cache {
-    const fn new(lines: usize) -> Self {
+    const fn new(block: usize) -> Self {
         Self {
-            block: lines * LINE,
+            block,
             free: Cell::new(ptr::null_mut()),
             len: Cell::new(0),
             keep: Cell::new(0),
@@ -253,7 +265,7 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLASSES, KEEP, LINE, Source, allocate, blocks, enlist, release, retire};
+    use super::{BLOCKS, CLASSES, KEEP, LINE, Source, allocate, blocks, enlist, release, retire};
 
     const BLOCK: usize = 2 * LINE;
     use std::collections::HashSet;
@@ -264,13 +276,23 @@ mod tests {
         enlist();
         assert_eq!(allocate_one::<[u64; 4]>(), Source::Slab);
         assert_eq!(allocate_one::<[u8; BLOCK]>(), Source::Slab);
-        assert_eq!(allocate_one::<[u8; CLASSES * LINE + 1]>(), Source::System);
+        assert_eq!(allocate_one::<u8>(), Source::Slab);
+        for _ in 0..3 {
+            assert_eq!(allocate_one::<Aligned<64>>(), Source::Slab);
+            assert_eq!(allocate_one::<Aligned<32>>(), Source::Slab);
+            assert_eq!(allocate_one::<Aligned<160>>(), Source::Slab);
+        }
+        assert_eq!(allocate_one::<[u8; BLOCKS[CLASSES - 1] + 1]>(), Source::System);
         retire();
         assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
     }
 
+    #[repr(align(32))]
+    struct Aligned<const N: usize>([u8; N]);
+
     fn allocate_one<T>() -> Source {
         let (place, source) = allocate::<T>();
+        assert!(place.is_aligned());
         // SAFETY: just allocated, and not used.
         unsafe { release(place, source) };
         source

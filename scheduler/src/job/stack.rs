@@ -22,14 +22,35 @@ pub(crate) struct StackJob<F, R> {
     result: UnsafeCell<MaybeUninit<Result<R, Payload>>>,
 }
 
-impl<F, R> StackJob<F, R>
-where
-    F: FnOnce() -> R,
-{
+/// How a kind of closure is called by whoever runs its job, when that is not the owner.
+pub(crate) trait Call<F, R> {
+    fn call(closure: F) -> R;
+}
+
+/// Of a closure that takes nothing.
+#[derive(Debug)]
+pub(crate) enum Plain {}
+
+impl<F: FnOnce() -> R, R> Call<F, R> for Plain {
+    #[inline(always)]
+    fn call(closure: F) -> R {
+        closure()
+    }
+}
+
+impl<F: FnOnce() -> R, R> StackJob<F, R> {
     #[inline(always)]
     pub(crate) fn new(closure: F) -> Self {
+        Self::of::<Plain>(closure)
+    }
+}
+
+impl<F, R> StackJob<F, R> {
+    /// A closure of another kind.
+    #[inline(always)]
+    pub(crate) fn of<K: Call<F, R>>(closure: F) -> Self {
         Self {
-            header: Header { run: Self::run },
+            header: Header { run: Self::run::<K> },
             latch: Latch::new(),
             closure: UnsafeCell::new(MaybeUninit::new(closure)),
             result: UnsafeCell::new(MaybeUninit::uninit()),
@@ -83,14 +104,14 @@ where
     }
 
     /// [`Header::run`] of this job.
-    unsafe fn run(header: NonNull<Header>) {
+    unsafe fn run<K: Call<F, R>>(header: NonNull<Header>) {
         let this = header.cast::<Self>();
         // SAFETY: the header is the first field of a job that its owner keeps alive until the
         // latch is set, below.
         let job = unsafe { this.as_ref() };
         // SAFETY: this call is the one use of the job's `JobRef`.
         let closure = unsafe { job.take_closure() };
-        let result = unwind::catch(closure);
+        let result = unwind::catch(|| K::call(closure));
         job.result.with_mut(|slot| {
             // SAFETY: the owner does not read before the latch is set.
             unsafe { slot.write(MaybeUninit::new(result)) }

@@ -277,3 +277,19 @@ impl Lifecycle {
         latch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Lifecycle;
+
+    #[test]
+    fn the_last_exit_is_the_one_that_is_told() {
+        let lifecycle = Lifecycle::new(2);
+        let before = lifecycle.on_exit();
+        lifecycle.worker_exits();
+        assert!(!before.is_set(), "one worker is left");
+        lifecycle.worker_exits();
+        assert!(before.is_set());
+        assert!(lifecycle.on_exit().is_set(), "also for who asks later");
+    }
+}

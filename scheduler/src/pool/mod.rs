@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod global;
 pub(crate) mod lifecycle;
 pub(crate) mod registry;
+pub(crate) mod seat;
 pub(crate) mod worker;
 
 use crate::observe::{Metrics, WorkerMetrics};

@@ -2,6 +2,7 @@
 
 use super::bundle;
 use super::lifecycle::{Lifecycle, Passage};
+use super::seat::Seat;
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
 use crate::job::{JobRef, StackJob};
@@ -31,7 +32,7 @@ pub(crate) type PanicHandler = Box<dyn Fn(Payload) + Send + Sync>;
 /// The part of a worker that others reach.
 #[derive(Debug)]
 pub(crate) struct WorkerSlot {
-    pub(crate) head: Head,
+    seat: Box<Seat>,
     pub(crate) stealer: Stealer,
     /// Jobs for this worker alone.
     pub(crate) inbox: Injector,
@@ -98,6 +99,14 @@ pub(crate) struct Registry {
 }
 
 impl WorkerSlot {
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        self.seat.head()
+    }
+
     pub(crate) fn pinned_to(&self) -> Option<usize> {
         self.pinned_to.load(Ordering::Relaxed).checked_sub(1)
     }
@@ -115,7 +124,7 @@ impl Registry {
     pub(crate) fn new(workers: usize, hooks: Hooks) -> (Arc<Self>, Vec<Tail>) {
         let tails: Vec<Tail> = (0..workers).map(|_| Tail::new()).collect();
         let slot = |tail: &Tail| WorkerSlot {
-            head: Head::new(),
+            seat: Seat::new(),
             stealer: tail.stealer(),
             inbox: Injector::new(),
             terminate: Latch::new(),
@@ -192,9 +201,7 @@ impl Registry {
     #[inline]
     pub(crate) fn submit(&self, job: JobRef) {
         match self.own_worker() {
-            Some(worker) => {
-                worker.push(job);
-            }
+            Some(worker) => worker.push(job),
             None => self.inject(job),
         }
     }
@@ -245,10 +252,10 @@ impl Registry {
             // The head first: jobs move from there to the tail.
             let forces = !self.sleep.word().peek().eager();
             if forces && !fault::is(Fault::CancelSkipsHeads) {
-                self.drop_roots(slot.head.len_for_thief(), || {
-                    let top = slot.head.top();
+                self.drop_roots(slot.head().len_for_thief(), || {
+                    let top = slot.head().top();
                     heavy();
-                    slot.head.force(top)
+                    slot.head().force(top)
                 });
             }
             self.drop_roots(slot.stealer.len(), || slot.stealer.steal());

@@ -7,35 +7,27 @@
 
 use super::bundle;
 use super::registry::Registry;
+use super::seat::{Seat, Seated};
 use crate::job::{Header, JobRef, slab};
 use crate::latch::Latch;
 use crate::observe::Counters;
-use crate::queue::head::Pop;
 use crate::queue::{Head, Steal, Tail};
 use crate::rng::XorShift32;
 use crate::sleep::{Woken, Word};
-use crate::sync::asymmetric::{heavy, light_owner};
+use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
     Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND,
-    spin_loop, start, thread_local_const,
+    spin_loop, start,
 };
 use std::cell::Cell;
-use std::ptr::{self, NonNull};
-
-thread_local_const! {
-    static CURRENT: Cell<*const Worker> = Cell::new(ptr::null())
-}
+use std::ptr::NonNull;
 
 /// What only the worker's own thread uses. Lives on that thread's stack.
 #[derive(Debug)]
 pub(crate) struct Worker {
     /// Of this worker, in the registry.
-    head: NonNull<Head>,
-    /// Of the pool, in the registry.
-    word: NonNull<Word>,
-    /// The index whose push fills the head.
-    full_at: Cell<u64>,
+    seat: NonNull<Seat>,
     tail: Tail,
     index: usize,
     registry: Arc<Registry>,
@@ -68,11 +60,11 @@ pub(crate) enum Waited {
 
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, index: usize, tail: Tail) -> Self {
-        let head = &registry.slot(index).head;
+        let seat = registry.slot(index).seat();
+        // SAFETY: (1) each worker is made once, by the thread that is going to be it.
+        unsafe { Seated::new(seat) }.furnish(registry.sleep().word());
         Self {
-            head: NonNull::from(head),
-            word: NonNull::from(registry.sleep().word()),
-            full_at: Cell::new(head.next_index() + head.room() - 1),
+            seat: NonNull::from(seat),
             tail,
             index,
             rng: XorShift32::new(index),
@@ -87,28 +79,16 @@ impl Worker {
     /// is not `Sync`, so it cannot.
     #[inline(always)]
     pub(crate) fn current<'a>() -> Option<&'a Self> {
-        let worker = CURRENT.with(Cell::get);
-        // SAFETY: set only in `enter`, to a worker that outlives everything that runs on the
-        // thread until the cell is cleared again.
-        unsafe { worker.as_ref() }
+        Seated::current().map(Seated::worker)
     }
 
     /// Makes this the thread's worker while `f` runs.
     pub(crate) fn enter(&self, f: impl FnOnce()) {
-        struct Leave;
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.with(|current| current.set(ptr::null()));
-                slab::retire();
-            }
-        }
-        CURRENT.with(|current| {
-            assert!(current.get().is_null(), "the thread is a worker already");
-            current.set(self);
-        });
-        let _leave = Leave;
-        slab::enlist();
-        f();
+        let f = || {
+            slab::enlist();
+            f();
+        };
+        self.seated().enter(self, f, slab::retire);
     }
 
     pub(crate) fn index(&self) -> usize {
@@ -119,16 +99,23 @@ impl Worker {
         &self.registry
     }
 
+    /// Its seat. The reference must not leave the thread, and `Seated` cannot.
+    #[inline(always)]
+    pub(crate) fn seated(&self) -> Seated<'_> {
+        // SAFETY: in the registry, which this worker keeps alive.
+        let seat = unsafe { self.seat.as_ref() };
+        // SAFETY: (1) a worker does not leave its thread.
+        unsafe { Seated::new(seat) }
+    }
+
     #[inline(always)]
     fn head(&self) -> &Head {
-        // SAFETY: in the registry, which this worker keeps alive.
-        unsafe { self.head.as_ref() }
+        self.seated().head()
     }
 
     #[inline(always)]
     fn word(&self) -> &Word {
-        // SAFETY: as in `head`.
-        unsafe { self.word.as_ref() }
+        self.seated().word()
     }
 
     #[inline]
@@ -136,35 +123,18 @@ impl Worker {
         &self.registry.slot(self.index).counters
     }
 
-    /// Puts a job at the newest end of the local deque, and returns its index in the head.
+    /// Puts a job at the newest end of the local deque.
     #[inline(always)]
-    pub(crate) fn push(&self, job: JobRef) -> u64 {
-        let index = self.head().push(job);
-        if !fault::is(Fault::PushNoLight) {
-            // Pairs with the `heavy` of a worker's last look: either the load below sees that
-            // worker, or its forced steal sees the job.
-            light_owner();
-        }
-        if index == self.full_at.get() || !self.word().is_quiet() {
-            self.push_slow();
-        }
-        index
+    pub(crate) fn push(&self, job: JobRef) {
+        self.seated().push(job);
     }
 
-    /// Somebody may be hungry, or the head may be full.
-    #[cold]
-    #[inline(never)]
-    fn push_slow(&self) {
-        let head = self.head();
-        if head.room() == 0 {
-            self.spill();
-        }
-        self.full_at.set(head.next_index() + head.room() - 1);
-        let idle = self.word().peek();
+    /// After a push: somebody may be hungry.
+    pub(crate) fn answer(&self) {
         if fault::is(Fault::PushIgnoresDemand) {
             return;
         }
-        if idle.eager() {
+        if self.word().peek().eager() {
             // No barrier to force with: nothing may stay private.
             while self.publish_one() {}
             self.registry.sleep().announce();
@@ -212,7 +182,7 @@ impl Worker {
     }
 
     /// Makes room: the older half goes to the tail, in bundles, the oldest first.
-    fn spill(&self) {
+    pub(crate) fn spill(&self) {
         let half: Vec<JobRef> = self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2).collect();
         self.counters().spilled.add(half.len() as u64);
         let mut jobs = half.into_iter();
@@ -226,21 +196,6 @@ impl Worker {
         if !fault::is(Fault::SpillTellsNobody) {
             self.registry.sleep().announce();
         }
-    }
-
-    /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
-    /// in the head. `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on
-    /// top.
-    ///
-    /// The index alone would not do. What ran since the push may have waited for something, have
-    /// run this very fork meanwhile, and then have spawned another job in its place; but then the
-    /// fork has run to its end, and its latch is set. If it left at the other end, `top` is past
-    /// the index.
-    #[inline(always)]
-    pub(crate) fn pop(&self, index: u64, latch: &Latch) -> Pop {
-        let head = self.head();
-        let ran = latch.is_set() && !fault::is(Fault::PopIgnoresLatch);
-        if head.next_index().wrapping_sub(1) == index && !ran { head.pop(index) } else { Pop::Gone }
     }
 
     /// The job at `header` is not the newest in the head. Looks for it in the own deque, running
@@ -421,7 +376,7 @@ impl Worker {
         loop {
             // Before the `heavy`: see `queue/head.rs`.
             for (victim, top) in self.tops.iter().enumerate() {
-                top.set(self.registry.slot(victim).head.top());
+                top.set(self.registry.slot(victim).head().top());
             }
             if !fault::is(Fault::SleepNoHeavy) {
                 heavy();
@@ -462,7 +417,7 @@ impl Worker {
     /// Once more from where the last job was taken by force.
     fn force_again(&self) -> Option<JobRef> {
         let victim = self.forced_from.take()?;
-        let top = self.registry.slot(victim).head.top();
+        let top = self.registry.slot(victim).head().top();
         if !fault::is(Fault::ForceNoHeavy) {
             heavy();
         }
@@ -473,7 +428,7 @@ impl Worker {
     }
 
     fn force(&self, victim: usize, top: u64) -> Steal<JobRef> {
-        let steal = self.registry.slot(victim).head.force(top);
+        let steal = self.registry.slot(victim).head().force(top);
         if matches!(steal, Steal::Success(_)) {
             self.counters().steals_forced.add(1);
             self.forced_from.set(Some(victim));

@@ -8,7 +8,7 @@
 //!
 //! | who | does | by |
 //! |---|---|---|
-//! | owner | [`push`](Head::push): slot, then `bottom + 1` | stores |
+//! | owner | [`push_at`](Head::push_at): slot, then `bottom + 1` | stores |
 //! | owner | [`pop`](Head::pop): `bottom - 1`, `light`, read `top`; the last job by exchange | stores; an exchange for the last |
 //! | owner | [`take_oldest_n`](Head::take_oldest_n), to publish or to spill | an exchange |
 //! | thief | [`force`](Head::force): read `top`, `heavy`, read `bottom`, then `top + 1` | an exchange |
@@ -40,18 +40,28 @@ use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, start};
 use crossbeam_utils::CachePadded;
-use std::ptr;
+use std::{array, fmt, ptr};
 
 const MASK: u64 = HEAD_CAPACITY as u64 - 1;
 const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
 
-/// The ring. `push`, `pop`, `pop_newest`, `take_oldest` and `room` are the owner's.
-#[derive(Debug)]
+/// The ring. `push_at`, `pop`, `pop_newest`, `take_oldest` and `room` are the owner's.
+///
+/// The slots are inside, so that a push needs no pointer to them.
+#[repr(C)]
 pub(crate) struct Head {
     bottom: AtomicU64,
-    slots: Box<[AtomicPtr<Header>]>,
     /// On a line of its own: thieves read it while the owner writes `bottom`.
     top: CachePadded<AtomicU64>,
+    slots: [AtomicPtr<Header>; HEAD_CAPACITY],
+}
+
+/// Not derived: thousands of slots.
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bottom, top, .. } = self;
+        f.debug_struct("Head").field("bottom", bottom).field("top", top).finish_non_exhaustive()
+    }
 }
 
 /// Whether a job pushed at an index is still the owner's.
@@ -67,33 +77,32 @@ impl Head {
         let start = start::head();
         Self {
             bottom: AtomicU64::new(start),
-            slots: (0..HEAD_CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
             top: CachePadded::new(AtomicU64::new(start)),
+            slots: array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
         }
     }
 
     #[inline(always)]
     fn slot(&self, index: u64) -> &AtomicPtr<Header> {
-        // SAFETY: `slots` has HEAD_CAPACITY elements, a power of two, and never changes.
+        // SAFETY: `slots` has HEAD_CAPACITY elements, a power of two.
         unsafe { self.slots.get_unchecked((index & MASK) as usize) }
     }
 
-    /// Owner. Puts a job at the newest end and returns its index. There must be room.
+    /// Owner. Puts a job at the newest end. `index` is [`next_index`](Self::next_index), and there
+    /// must be room.
     #[inline(always)]
-    pub(crate) fn push(&self, job: JobRef) -> u64 {
-        // Relaxed: only the owner writes `bottom`, and the slot is read after `bottom`.
-        let index = self.bottom.load(Ordering::Relaxed);
+    pub(crate) fn push_at(&self, index: u64, job: JobRef) {
+        // Relaxed: the slot is read after `bottom`.
         self.slot(index).store(job.into_raw(), Ordering::Relaxed);
         // Ordering: Release, with the Acquire of `bottom` in `force`: the thief then has the
         // slot, and the job behind it.
         self.bottom.store(index + 1, fault::unless(Fault::HeadPushRelaxed, Ordering::Release));
-        index
     }
 
     /// Owner. Takes the newest job, which is at `index`, unless a thief has.
     #[inline(always)]
     pub(crate) fn pop(&self, index: u64) -> Pop {
-        // Ordering: Release, as in `push`: a thief that reads this value and not the one that was
+        // Ordering: Release, as in `push_at`: a thief that reads this value and not the one that was
         // pushed needs the slots of the older jobs all the same. The `light` orders it before
         // the read of `top`.
         self.bottom.store(index, fault::unless(Fault::HeadPopRelaxed, Ordering::Release));
@@ -203,7 +212,7 @@ impl Head {
     /// after it.
     pub(crate) fn force(&self, top: u64) -> super::Steal<JobRef> {
         let top = if fault::is(Fault::TopAfterHeavy) { self.top() } else { top };
-        // Ordering: Acquire, with the Release in `push`.
+        // Ordering: Acquire, with the Release in `push_at`.
         let bottom = self.bottom.load(fault::unless(Fault::HeadForceRelaxed, Ordering::Acquire));
         if top >= bottom {
             return super::Steal::Empty;
@@ -257,7 +266,8 @@ mod tests {
         counts(0, 0);
         assert!(head.take_oldest().is_none() && head.pop_newest().is_none());
         for index in 0..4 {
-            assert_eq!(head.push(job(index)), start + index as u64);
+            assert_eq!(head.next_index(), start + index as u64);
+            head.push_at(head.next_index(), job(index));
         }
         counts(4, 4);
         assert!(is(head.take_oldest(), 0));
@@ -279,7 +289,7 @@ mod tests {
         let head = Head::new();
         for job in &jobs {
             // SAFETY: the jobs outlive the head, and none runs.
-            let _ = head.push(unsafe { job.as_job_ref() });
+            head.push_at(head.next_index(), unsafe { job.as_job_ref() });
         }
         assert_eq!(head.take_oldest_n(3).count(), 3);
         assert_eq!(head.take_oldest_n(3).count(), 1);
