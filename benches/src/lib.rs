@@ -1,9 +1,10 @@
 //! The same work on `scheduler` and on its peers.
 //!
 //! `cargo bench -p benches` runs all of it under criterion; `cargo run --release -p benches --bin
-//! quick` interleaves the contenders round by round and prints one table. Three more programs look at
+//! quick` interleaves the contenders round by round and prints one table. Four more programs look at
 //! one thing each: `counts` at instructions ([`counts`]), `contention` at one queue against many
-//! ([`contention`]), `model` at more cores than there are ([`model`]).
+//! ([`contention`]), `model` at more cores than there are ([`model`]), `footprint` at latencies,
+//! idle cost, memory and size ([`footprint`]).
 //!
 //! To add a contender: a module in `contender.rs` with its `Cx` and `join` (and `scope` and
 //! `spawn`, if it has them), a name and a variant of `Pool`, and a line in each of the macros
@@ -26,6 +27,7 @@ mod uts;
 
 pub mod contention;
 pub mod counts;
+pub mod footprint;
 #[path = "../model/mod.rs"]
 pub mod model;
 pub mod section;

@@ -18,7 +18,7 @@ pub struct Machine {
 }
 
 /// The versions that this build is locked to.
-const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
+pub(crate) const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
 
 impl Machine {
     /// Looks at this machine; what cannot be found out is called "unknown".
