@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Measures what a scheduler costs beside its throughput, against its peers.
+/// Measures what a scheduler costs beside its throughput, against its peers, in about ten minutes.
 #[derive(Debug, Parser)]
 #[command(name = "footprint")]
 struct Options {
@@ -79,8 +79,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     });
     let file = file.transpose()?;
     let program = std::env::current_exe()?;
-    let progress = |case: &str| eprintln!("{case}");
-    let section = footprint::measure(&program, &subjects, options.size(), progress)?;
+    let progress = |case: &str| eprint!("\r{case:60}");
+    let section = footprint::measure(&program, &subjects, options.size(), progress);
+    eprintln!();
+    let section = section?;
     println!("{section}");
     if let Some(mut file) = file {
         serde_json::to_writer_pretty(&file, &section)?;

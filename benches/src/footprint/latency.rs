@@ -33,20 +33,23 @@ enum Form {
     Join,
     JoinAndForks,
     Spawn,
+    /// As `Spawn`, with an empty task spawned after it.
+    TwoSpawns,
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    use Form::{Join, JoinAndForks, Spawn};
-    let forms: [(Form, &str, &[Peer]); 3] = [
+    use Form::{Join, JoinAndForks, Spawn, TwoSpawns};
+    let forms: [(Form, &str, &[Peer]); 4] = [
         (Join, "join", &[Peer::Ours, Peer::Rayon, Peer::Chili]),
         (JoinAndForks, "join, then more forks", &[Peer::Ours, Peer::Rayon, Peer::Chili]),
         (Spawn, "spawn", &[Peer::Ours, Peer::Rayon, Peer::Tokio]),
+        (TwoSpawns, "first of two spawns", &[Peer::Ours, Peer::Rayon, Peer::Tokio]),
     ];
     let mut cases = Vec::new();
     for (form, form_name, peers) in forms {
         for (idle, idle_name) in [(ASLEEP, "asleep"), (AWAKE, "awake")] {
             for &peer in peers {
-                let name = format!("{form_name}, the other {idle_name}: {}", peer.name());
+                let name = format!("{form_name}, the other {idle_name}, {}", peer.name());
                 cases.push(Case::new(name, move |size| measure(peer, form, idle, size)));
             }
         }
@@ -63,9 +66,11 @@ fn measure(peer: Peer, form: Form, idle: Duration, size: Size) -> Reading {
     }
     pool.install(move || {
         sample(samples, idle, || match (peer, form) {
-            (Peer::Ours, Form::Spawn) => spawned(|task| drop(scheduler::spawn(task))),
-            (Peer::Rayon, Form::Spawn) => spawned(rayon::spawn),
-            (Peer::Tokio, _) => spawned(|task| drop(tokio::spawn(async { task() }))),
+            (Peer::Tokio, _) => spawned(form, |task| drop(tokio::spawn(async { task() }))),
+            (Peer::Ours, Form::Spawn | Form::TwoSpawns) => {
+                spawned(form, |task| drop(scheduler::spawn(task)))
+            }
+            (Peer::Rayon, Form::Spawn | Form::TwoSpawns) => spawned(form, rayon::spawn),
             (Peer::Rayon, _) => joined::<Rayon>(form),
             _ => joined::<Ours>(form),
         })
@@ -171,10 +176,13 @@ fn on_chili(scope: &mut chili::Scope<'_>, form: Form) -> Option<Duration> {
     signal.latency()
 }
 
-fn spawned(spawn: impl FnOnce(Box<dyn FnOnce() + Send>)) -> Option<Duration> {
+fn spawned(form: Form, spawn: impl Fn(Box<dyn FnOnce() + Send>)) -> Option<Duration> {
     let signal = Arc::new(Signal::new());
     let theirs = Arc::clone(&signal);
     spawn(Box::new(move || theirs.begin()));
+    if form == Form::TwoSpawns {
+        spawn(Box::new(|| ()));
+    }
     signal.compute(std::hint::spin_loop);
     signal.latency()
 }

@@ -22,7 +22,7 @@ pub(super) fn pool_cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for workers in [1, 8, 64] {
         for peer in Peer::ALL {
-            let name = format!("{workers} workers: {}", peer.name());
+            let name = format!("workers: {workers}, {}", peer.name());
             cases.push(Case::new(name, move |_| measure_pool(peer, workers)));
         }
     }
@@ -54,8 +54,10 @@ fn measure_pool(peer: Peer, workers: usize) -> Reading {
 const WORKERS: usize = 2;
 /// Tasks of a flood after the first one.
 const AGAIN: usize = 100_000;
-/// Tasks of a flood in a steady state: as many as a worker of ours keeps the memory of.
-const BATCH: usize = 500;
+/// Tasks that wait at a time, in a steady state.
+const BATCHES: [(&str, usize); 2] = [("by 100", 100), ("by 1000", 1_000)];
+/// The same, with nobody there to steal.
+const ALONE: usize = 100;
 
 /// How tasks come to wait.
 #[derive(Clone, Copy, Debug)]
@@ -68,12 +70,12 @@ enum Form {
 
 pub(super) fn task_cases() -> Vec<Case> {
     let forms = [
-        ("spawn from outside: ours", Form::Outside(Peer::Ours)),
-        ("spawn from outside: rayon", Form::Outside(Peer::Rayon)),
-        ("spawn from outside: tokio", Form::Outside(Peer::Tokio)),
-        ("Scope::fork: ours", Form::OursFork),
-        ("Scope::spawn, which has a handle: ours", Form::OursSpawn),
-        ("Scope::spawn, which has none: rayon", Form::RayonSpawn),
+        ("spawn from outside, ours", Form::Outside(Peer::Ours)),
+        ("spawn from outside, rayon", Form::Outside(Peer::Rayon)),
+        ("spawn from outside, tokio", Form::Outside(Peer::Tokio)),
+        ("Scope::fork, ours", Form::OursFork),
+        ("Scope::spawn (with a handle), ours", Form::OursSpawn),
+        ("Scope::spawn (without), rayon", Form::RayonSpawn),
     ];
     forms.map(|(name, form)| Case::new(name.into(), move |size| measure_tasks(form, size))).into()
 }
@@ -84,9 +86,10 @@ fn measure_tasks(form: Form, size: Size) -> Reading {
     match form {
         Form::Outside(peer) => {
             let pool = Pool::start(peer, WORKERS);
+            // Once, so that no flood has an allocation that is not the pool's.
+            let left: &'static AtomicUsize = Box::leak(Box::default());
             let flood = |tasks: usize, all_wait: AllWait<'_>| {
-                // Lives on: the last task may still be about to return.
-                let left: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(tasks)));
+                left.store(tasks, Ordering::Relaxed);
                 (0..tasks).for_each(|_| pool.spawn(move || end(left)));
                 all_wait();
                 while left.load(Ordering::Relaxed) > 0 {
@@ -134,14 +137,15 @@ flood_of_scope!(ours_fork, scheduler::scope, |s, left| s.fork(move || end(left))
 flood_of_scope!(ours_spawn, scheduler::scope, |s, left| drop(s.spawn(move || end(left))));
 flood_of_scope!(rayon_spawn, rayon::scope, |s, left| s.spawn(move |_| end(left)));
 
-/// Floods with so many workers blocked, twice; then in batches, with nobody blocked.
+/// Floods with so many workers blocked, twice; then in batches, first with nobody blocked, then, if
+/// this is a worker itself, with all others.
 fn costs(
     size: Size,
     blocked: usize,
     spawn: &dyn Fn(Task),
     flood: &dyn Fn(usize, AllWait<'_>),
 ) -> Reading {
-    let waiting = |tasks: usize| {
+    let block = || {
         let gate = Arc::new(Barrier::new(blocked + 1));
         for _ in 0..blocked {
             let gate = Arc::clone(&gate);
@@ -152,6 +156,10 @@ fn costs(
             }));
         }
         gate.wait();
+        gate
+    };
+    let waiting = |tasks: usize| {
+        let gate = block();
         let before = Usage::counted();
         let mut after = before;
         flood(tasks, &mut || {
@@ -161,11 +169,19 @@ fn costs(
         let each = |after: usize, before: usize| (after - before) as f64 / tasks as f64;
         (each(after.bytes, before.bytes), each(after.allocations, before.allocations))
     };
-    let (bytes, allocations) = waiting(size.pick(1_000_000, 100_000));
+    let batches = |batch: usize| {
+        let before = Usage::counted().allocations;
+        (0..AGAIN / batch).for_each(|_| flood(batch, &mut || ()));
+        (Usage::counted().allocations - before) as f64 / AGAIN as f64
+    };
+    let (bytes, first) = waiting(size.pick(1_000_000, 100_000));
     let (_, again) = waiting(AGAIN);
-    let before = Usage::counted();
-    (0..AGAIN / BATCH).for_each(|_| flood(BATCH, &mut || ()));
-    let batches = (Usage::counted().allocations - before.allocations) as f64 / AGAIN as f64;
-    let values = [("bytes", bytes), ("first", allocations), ("again", again), ("batches", batches)];
-    values.map(|(name, value)| (name.into(), vec![value])).into()
+    let mut values = vec![("bytes", bytes), ("first", first), ("again", again)];
+    values.extend(BATCHES.map(|(name, batch)| (name, batches(batch))));
+    if blocked < WORKERS {
+        let gate = block();
+        values.push(("alone", batches(ALONE)));
+        gate.wait();
+    }
+    values.into_iter().map(|(name, value)| (name.into(), vec![value])).collect()
 }

@@ -103,15 +103,16 @@ impl Subject {
                  after 5 ms; `then more forks`: it forks 5 µs of work twice, again and again. \
                  `Asleep`: the other one has had nothing for 2 ms; `awake`: for 2 µs. With fewer \
                  than two free cores, this is the kernel's time to let the other thread run. A \
-                 sleeper's wake is mostly the kernel's. chili shares at forks alone. tokio keeps a \
-                 worker's newest task in a place of its own"
+                 sleeper's wake is mostly the kernel's. Where others compete for the cores, the p99 \
+                 is theirs. chili shares at forks alone; tokio's worker keeps the task that it \
+                 spawned last to itself"
             }
             Subject::Ramp => {
                 "Tasks of 200 µs by the clock, 100 for each worker, forked one by one or by halving; \
                  all workers were asleep, but for the one that forks. It counts as running when it \
                  begins a task itself, which is after the last fork where they are forked one by \
-                 one. With more workers than cores, the kernel's time slices are most of it, and \
-                 the order says little"
+                 one. With more workers than cores, the kernel's time slices are most of it, \
+                 but for tasks that block: these leave the cores to whoever is to be woken"
             }
             Subject::Idle => {
                 "All workers have worked before. Of the whole process, in ms of CPU for each second; \
@@ -128,8 +129,8 @@ impl Subject {
                 "The closure captures one word. Pools of 2 whose workers are blocked, or busy with \
                  the spawning. What the process asked the allocator for, queues included; what the \
                  allocator adds to it is not seen. Queues that double have their worst and best \
-                 numbers of tasks. `Again` and `batches` are in the same pool; within a batch the \
-                 tasks have ended before the next one begins"
+                 numbers of tasks. What follows is in the same pool: 100,000 that all wait once more, \
+                 then as many of which so many wait at a time, with nobody blocked"
             }
             Subject::Build => {
                 "Everything from nothing, dependencies included, in release, with `strip = true`; \
@@ -174,12 +175,16 @@ impl Subject {
             }
             Subject::Task => {
                 let each = |each: f64| format!("{each:.4}");
+                let alone = median(of("alone")).map(each);
+                let alone = alone.map(|each| format!(", nobody stealing: {each}"));
                 format!(
-                    "{}, {} allocations; again 100,000: {}; in batches of 500: {}",
+                    "{}, {} allocations; 100,000 again: {}; 1000 at a time: {}, 100: {}{}",
                     middle("bytes", &|bytes| format!("{bytes:.1} bytes")),
                     middle("first", &each),
                     middle("again", &each),
-                    middle("batches", &each),
+                    middle("by 1000", &each),
+                    middle("by 100", &each),
+                    alone.unwrap_or_default(),
                 )
             }
             Subject::Build => unreachable!("it has no cases"),
@@ -187,19 +192,19 @@ impl Subject {
     }
 }
 
+/// Fewer samples have no 99th percentile.
+const SAMPLES_FOR_P99: usize = 100;
+
 fn quantiles(mut samples: Vec<f64>, missed: &[f64], what_missed: &str) -> String {
     samples.sort_by(f64::total_cmp);
     let missed: f64 = missed.iter().sum();
     let tries = samples.len() as f64 + missed;
-    match (quantile(&samples, 0.5), quantile(&samples, 0.99)) {
-        (Some(half), Some(most)) if missed == 0.0 => {
-            format!("p50 {half:.1} µs, p99 {most:.1} µs of {tries}")
-        }
-        (Some(half), Some(most)) => {
-            format!("p50 {half:.1} µs, p99 {most:.1} µs of {tries}; {missed} {what_missed}")
-        }
-        _ => format!("{what_missed}: {missed} of {tries}"),
-    }
+    let (most, share) = if samples.len() < SAMPLES_FOR_P99 { ("most", 1.0) } else { ("p99", 0.99) };
+    let (Some(half), Some(tail)) = (quantile(&samples, 0.5), quantile(&samples, share)) else {
+        return format!("{what_missed}: {missed} of {tries}");
+    };
+    let line = format!("p50 {half:.1} µs, {most} {tail:.1} µs of {tries}");
+    if missed == 0.0 { line } else { format!("{line}; {missed} {what_missed}") }
 }
 
 /// Measures each of `subjects` by processes of `program`, which has to hand its arguments to
@@ -303,12 +308,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_missed_is_said() {
+    fn quantiles_say_of_how_many_and_what_was_missed() {
         let samples: Vec<_> = (0..=100).rev().map(f64::from).collect();
         assert_eq!(quantiles(samples.clone(), &[], "lost"), "p50 50.0 µs, p99 99.0 µs of 101");
         let some = quantiles(samples, &[1.0, 2.0], "lost");
         assert_eq!(some, "p50 50.0 µs, p99 99.0 µs of 104; 3 lost");
         assert_eq!(quantiles(Vec::new(), &[20.0], "lost"), "lost: 20 of 20");
+        assert_eq!(quantiles(vec![3.0, 1.0, 2.0], &[], ""), "p50 2.0 µs, most 3.0 µs of 3");
     }
 
     #[test]

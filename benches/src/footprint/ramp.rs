@@ -17,33 +17,49 @@ const PAUSE: Duration = Duration::from_millis(5);
 const TASK: Duration = Duration::from_micros(200);
 const TASKS_PER_WORKER: usize = 100;
 
+/// How the tasks are forked, and what each of them does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    OneByOne,
+    ByHalves,
+    /// One by one; they leave their cores to others.
+    Blocking,
+}
+
 pub(super) fn cases() -> Vec<Case> {
+    use Form::{Blocking, ByHalves, OneByOne};
+    let tasks = [Peer::Ours, Peer::Rayon, Peer::Tokio];
+    let joins = [Peer::Ours, Peer::Rayon, Peer::Chili];
+    let groups = [
+        (2, OneByOne, "one by one", tasks),
+        (2, ByHalves, "by halves", joins),
+        (8, OneByOne, "one by one", tasks),
+        (8, ByHalves, "by halves", joins),
+        (8, Blocking, "one by one, tasks that block", tasks),
+    ];
     let mut cases = Vec::new();
-    for workers in [2, 8] {
-        for peer in [Peer::Ours, Peer::Rayon, Peer::Tokio] {
-            let name = format!("{workers} workers, one by one: {}", peer.name());
-            cases.push(Case::new(name, move |size| measure(peer, workers, false, size)));
-        }
-        for peer in [Peer::Ours, Peer::Rayon, Peer::Chili] {
-            let name = format!("{workers} workers, by halves: {}", peer.name());
-            cases.push(Case::new(name, move |size| measure(peer, workers, true, size)));
+    for (workers, form, form_name, peers) in groups {
+        for peer in peers {
+            let name = format!("{workers} workers, {form_name}, {}", peer.name());
+            cases.push(Case::new(name, move |size| measure(peer, workers, form, size)));
         }
     }
     cases
 }
 
-fn measure(peer: Peer, workers: usize, halves: bool, size: Size) -> Reading {
+fn measure(peer: Peer, workers: usize, form: Form, size: Size) -> Reading {
     let pool = Pool::start(peer, workers);
+    let pass = if form == Form::Blocking { thread::sleep } else { spin };
     let burst = || {
         let muster = Arc::new(Muster::of(workers));
         let body = {
             let muster = Arc::clone(&muster);
-            move || muster.task()
+            move || muster.task(pass)
         };
         let tasks = workers * TASKS_PER_WORKER;
-        let begun = match halves {
-            true => pool.tree(tasks, &body),
-            false => pool.burst(tasks, Arc::new(body)),
+        let begun = match form {
+            Form::ByHalves => pool.tree(tasks, &body),
+            Form::OneByOne | Form::Blocking => pool.burst(tasks, Arc::new(body)),
         };
         muster.full.get().map(|full| full.duration_since(begun))
     };
@@ -71,7 +87,7 @@ impl Muster {
         Muster { workers, seen: Mutex::default(), full: OnceLock::new() }
     }
 
-    fn task(&self) {
+    fn task(&self, pass: fn(Duration)) {
         // What is left over then only has to be got rid of.
         if self.full.get().is_some() {
             return;
@@ -86,6 +102,6 @@ impl Muster {
             }
         }
         drop(seen);
-        spin(TASK);
+        pass(TASK);
     }
 }
