@@ -78,6 +78,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         File::create(path).map_err(|e| format!("cannot write {}: {e}", path.display()))
     });
     let file = file.transpose()?;
+    if cfg!(debug_assertions) {
+        return Err("figures are of release builds: use --release".into());
+    }
     let program = std::env::current_exe()?;
     let progress = |case: &str| eprint!("\r{case:60}");
     let section = footprint::measure(&program, &subjects, options.size(), progress);

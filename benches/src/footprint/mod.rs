@@ -129,13 +129,16 @@ impl Subject {
                 "The closure captures one word. Pools of 2 whose workers are blocked, or busy with \
                  the spawning. What the process asked the allocator for, queues included; what the \
                  allocator adds to it is not seen. Queues that double have their worst and best \
-                 numbers of tasks. What follows is in the same pool: 100,000 that all wait once more, \
-                 then as many of which so many wait at a time, with nobody blocked"
+                 numbers of tasks. What follows are allocations in the same pool: for 100,000 that all wait, \
+                 then for as many of which so many wait at a time, with nobody blocked. `Nobody \
+                 stealing`: 100 at a time, the other worker blocked. In scopes of ours, what is \
+                 allocated is for tasks that are published or spilled together, and for memory that \
+                 many tasks share"
             }
             Subject::Build => {
                 "Everything from nothing, dependencies included, in release, with `strip = true`; \
                  the same toolchain and flags. The time depends on the number of cores and on who \
-                 else uses them; most of the size is the standard library"
+                 else uses them; most of the size is the standard library. At most 3 rounds"
             }
         }
     }
@@ -207,8 +210,8 @@ fn quantiles(mut samples: Vec<f64>, missed: &[f64], what_missed: &str) -> String
     if missed == 0.0 { line } else { format!("{line}; {missed} {what_missed}") }
 }
 
-/// Measures each of `subjects` by processes of `program`, which has to hand its arguments to
-/// [`probe`]. `progress` hears what is about to run.
+/// Measures each of `subjects` by processes of `program`, which has to run [`probe`] when it is
+/// started with `--only SUBJECT --probe CASE`. `progress` hears what is about to run.
 ///
 /// # Errors
 /// If a process fails, or cargo does where something is built.
@@ -233,8 +236,9 @@ pub fn measure(
     Ok(Section {
         title: "Footprint and latency".into(),
         text: format!(
-            "What throughput does not show. Each figure is from processes of their own, {rounds} \
-             for each contender in turn; quantiles are of all their samples, the rest are medians. \
+            "What throughput does not show. Each figure is from {rounds} processes of its own, in \
+             turn with those of the others; quantiles are of all their samples, the rest are \
+             medians. Allocations are counted, which makes each of them some nanoseconds slower. \
              This machine has {cores} cores.{trust}\n\nLong leaves that were forked while everybody \
              was busy are the work `late` of the comparison: its time with 2 workers over its plan."
         ),
