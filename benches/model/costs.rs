@@ -248,8 +248,8 @@ fn fork() -> f64 {
         let (a, b) = scheduler::join(|| forked(n - 1), || forked(n - 2));
         a + b
     }
-    let forks = crate::fib::forks(N);
-    let value = crate::fib::value(N);
+    let forks = crate::work::fib::forks(N);
+    let value = crate::work::fib::value(N);
     let calls = each(forks, || assert_eq!(serial(black_box(N)), value));
     each(forks, || assert_eq!(forked(black_box(N)), value)) - calls
 }

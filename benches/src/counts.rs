@@ -32,10 +32,10 @@ use std::{
     time::Duration,
 };
 
-use scheduler::{Barrier, ThreadPool};
+use scheduler::{Barrier, Context, ThreadPool};
 use serde::{Deserialize, Serialize};
 
-use crate::fib;
+use crate::work::fib;
 
 /// By how much a count may grow before it has to be recorded anew.
 pub const TOLERANCE: f64 = 0.05;
@@ -78,7 +78,7 @@ fn each(rounds: u32) -> u64 {
 }
 
 /// All operations. A new form of `join` is one more entry here.
-pub const OPERATIONS: [Operation; 9] = [
+pub const OPERATIONS: [Operation; 11] = [
     Operation {
         name: "call",
         what: "a node of serial fib: what a fork's program costs without the fork",
@@ -94,6 +94,22 @@ pub const OPERATIONS: [Operation; 9] = [
         more: 24,
         units: fib::forks,
         run: join,
+    },
+    Operation {
+        name: "context_join",
+        what: "the same by the join of a context",
+        few: 18,
+        more: 24,
+        units: fib::forks,
+        run: context_join,
+    },
+    Operation {
+        name: "scope_fork",
+        what: "an empty closure forked in a scope without a handle, and run by the same worker",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: scope_fork,
     },
     Operation {
         name: "scope_spawn",
@@ -175,6 +191,30 @@ fn join(n: u32) {
         a + b
     }
     pool(1).install(|| counted(|| assert_eq!(fib(black_box(n)), fib::value(n))));
+}
+
+fn context_join(n: u32) {
+    fn by_context(cx: Context<'_>, n: u32) -> u64 {
+        if n < 2 {
+            return n.into();
+        }
+        let (a, b) = cx.join(|cx| by_context(cx, n - 1), |cx| by_context(cx, n - 2));
+        a + b
+    }
+    pool(1).with_context(|cx| {
+        counted(|| assert_eq!(by_context(cx, black_box(n)), fib::value(n)));
+    });
+}
+
+fn scope_fork(rounds: u32) {
+    let fork_all = || {
+        scheduler::scope(|s| {
+            for _ in 0..rounds {
+                s.fork(|| ());
+            }
+        });
+    };
+    pool(1).install(|| counted(fork_all));
 }
 
 fn scope_spawn(rounds: u32) {

@@ -5,7 +5,7 @@
 //! to be compared with the head's; and the load for that is as cheap as the one that it replaces
 //! (docs/performance.md, "What did not help").
 
-use super::join::{Branch, fork};
+use super::join::{Branch, fits_registers, fork};
 use crate::job::Call;
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
@@ -97,14 +97,26 @@ impl Context<'_> {
     /// let numbers: Vec<u64> = (1..=1000).collect();
     /// assert_eq!(scheduler::with_context(|cx| sum(cx, &numbers)), 500_500);
     /// ```
-    // Not inlined: see `join`.
-    #[inline(never)]
+    #[inline(always)]
     pub fn join<A, B, RA, RB>(self, a: A, b: B) -> (RA, RB)
     where
         A: FnOnce(Context<'_>) -> RA + Send,
         B: FnOnce(Context<'_>) -> RB + Send,
         RA: Send,
         RB: Send,
+    {
+        if const { fits_registers::<A, B>() } {
+            self.join_apart(a, b)
+        } else {
+            fork::<InContext, _, _, _, _>(self.0, a, b)
+        }
+    }
+
+    #[inline(never)]
+    fn join_apart<A, B, RA, RB>(self, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(Context<'_>) -> RA,
+        B: FnOnce(Context<'_>) -> RB,
     {
         fork::<InContext, _, _, _, _>(self.0, a, b)
     }

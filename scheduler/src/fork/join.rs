@@ -68,7 +68,11 @@ where
     if const { fits_registers::<A, B>() } { join_apart(a, b) } else { join_here(a, b) }
 }
 
-/// Whether both closures can be passed in registers.
+/// Whether both closures can be passed in registers. Then a fork is a function apart: the caller's
+/// own function is small as well, so it is inlined there, and a recursion looks at its base case
+/// before it calls. (Inlined into the caller, the landing pads of a fork would keep the compiler from
+/// saving registers only on the path that forks.) Larger closures would have to be built in memory
+/// for such a call, twice.
 pub(super) const fn fits_registers<A, B>() -> bool {
     const TWO_WORDS: usize = 2 * size_of::<usize>();
     size_of::<A>() <= TWO_WORDS && size_of::<B>() <= TWO_WORDS

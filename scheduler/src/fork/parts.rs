@@ -27,7 +27,7 @@
 //! open for its body.
 
 use crate::latch::Latch;
-use crate::pool::seat::Seat;
+use crate::pool::seat::{Seat, Seated};
 use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, start};
@@ -90,20 +90,24 @@ impl Parts {
 
     /// Whether this is the owner's thread and it counts in the cell.
     #[inline]
-    fn counts_locally(&self) -> bool {
-        !self.owner.is_null() && ptr::eq(Seat::current(), self.owner) && !self.settled.get()
+    fn counts_locally(&self) -> Option<Seated<'_>> {
+        // A scope without an owner has a seat that nobody has.
+        let seated = Seated::current()?;
+        (ptr::eq(seated.as_ptr(), self.owner) && !self.settled.get()).then_some(seated)
     }
 
-    /// One more part. The caller is the body or an open part.
+    /// One more part. The caller is the body or an open part. If it is the owner, its seat.
     #[inline]
-    pub(crate) fn begin(&self) {
-        if self.counts_locally() {
+    pub(crate) fn begin(&self) -> Option<Seated<'_>> {
+        let owner = self.counts_locally();
+        if owner.is_some() {
             self.local.set(self.local.get() + 1);
         } else {
             // Relaxed: the caller's own part keeps the count from ending, and whoever runs the
             // new one learns of it through a queue.
             self.shared.fetch_add(1, Ordering::Relaxed);
         }
+        owner
     }
 
     /// A part has ended.
@@ -116,7 +120,7 @@ impl Parts {
     pub(crate) unsafe fn end(this: *const Self) {
         // SAFETY: (1): this part is open.
         let parts = unsafe { &*this };
-        if parts.counts_locally() {
+        if parts.counts_locally().is_some() {
             parts.local.set(parts.local.get() - 1);
             return;
         }

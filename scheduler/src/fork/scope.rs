@@ -2,11 +2,12 @@
 
 use super::parts::{Parts, Settled};
 use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
-use crate::job::detached;
 use crate::job::error::JoinError;
+use crate::job::{JobRef, detached};
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
+use crate::pool::seat::Seated;
 use crate::pool::worker::{Role, Worker};
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, Ordering};
@@ -78,6 +79,17 @@ impl Owner for Part {
 }
 
 impl State {
+    /// Queues a part. `owner`: the scope's, if the caller is it.
+    #[inline]
+    fn submit(&self, owner: Option<Seated<'_>>, job: JobRef) {
+        if let Some(seated) = owner {
+            seated.push(job);
+            return;
+        }
+        // SAFETY: the frame that runs the scope borrows the registry.
+        unsafe { self.registry.as_ref() }.submit(job);
+    }
+
     fn record(&self, payload: Payload) {
         let mine = Box::into_raw(Box::new(payload));
         // Relaxed: whoever records is inside an open part or the body, whose end hands it on.
@@ -294,14 +306,12 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        self.state.parts.begin();
+        let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
         // the handle; so does the state.
         let (job, handle) = unsafe { cell::new(f, part) };
-        // SAFETY: the frame that runs the scope borrows the registry.
-        let registry = unsafe { self.state.registry.as_ref() };
-        registry.submit(job);
+        self.state.submit(owner, job);
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 }
@@ -327,14 +337,12 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
-        self.state.parts.begin();
+        let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
         // state.
         let job = unsafe { detached::new(f, part) };
-        // SAFETY: the frame that runs the scope borrows the registry.
-        let registry = unsafe { self.state.registry.as_ref() };
-        registry.submit(job);
+        self.state.submit(owner, job);
     }
 }
 

@@ -29,7 +29,7 @@ faults! {
     DequePopNoCas: "stand-in deque: `pop` takes the last value without an exchange",
     DequeStealNoFence: "stand-in deque: `steal` without its SeqCst fence",
     DequeGrowRelaxed: "stand-in deque: the grown buffer is stored relaxed",
-    HeadPushRelaxed: "head: `push` stores `bottom` relaxed",
+    HeadPushRelaxed: "head: `push_at` stores `bottom` relaxed",
     HeadPopRelaxed: "head: `pop` stores `bottom` relaxed",
     HeadPopNoLight: "head: `pop` without `light`",
     HeadPopNoCas: "head: `pop` takes the last job without an exchange",

@@ -1,6 +1,11 @@
 //! Naive Fibonacci: nothing but forks.
 
-use crate::contender::Pool;
+use super::{Job, Sample, check};
+use crate::Contender;
+
+/// The argument.
+#[derive(Debug)]
+pub(crate) struct Fib(pub(crate) u32);
 
 /// The `n`th number, without recursion.
 pub(crate) fn value(n: u32) -> u64 {
@@ -29,10 +34,21 @@ per_join! {
     }
 }
 
-/// Computes `fib(n)` on `pool`.
-pub(crate) fn run(pool: &Pool, n: u32) -> u64 {
-    let n = std::hint::black_box(n);
-    on_join!(pool, fib(n))
+impl Job for Fib {
+    fn title(&self) -> String {
+        format!("naive fib({})", self.0)
+    }
+
+    fn forks(&self) -> u64 {
+        forks(self.0)
+    }
+
+    fn run(&self, contender: &Contender) -> Sample {
+        let n = std::hint::black_box(self.0);
+        let (sample, result) = Sample::wall(|| on_join!(contender, fib(n)));
+        check(self, contender, result, value(n));
+        sample
+    }
 }
 
 #[cfg(test)]

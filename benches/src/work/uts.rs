@@ -6,7 +6,8 @@
 
 use sha1::{Digest, Sha1};
 
-use crate::contender::Pool;
+use super::{Job, Sample, check};
+use crate::Contender;
 
 /// How a node's random number becomes its number of children.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +22,13 @@ enum Shape {
 /// A tree, by its parameters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tree {
-    pub(crate) name: &'static str,
+    name: &'static str,
     shape: Shape,
     seed: u32,
     /// As published.
-    pub(crate) nodes: u64,
+    nodes: u64,
     /// As published; halving each node's children forks once less than this.
-    pub(crate) leaves: u64,
+    leaves: u64,
 }
 
 /// Geometric, fixed branching, 10 levels deep: `-t 1 -a 3 -d 10 -b 4 -r 19`.
@@ -37,6 +38,15 @@ pub(crate) const T1: Tree = Tree {
     seed: 19,
     nodes: 4_130_071,
     leaves: 3_305_118,
+};
+
+/// Geometric, fixed branching, 13 levels deep: `-t 1 -a 3 -d 13 -b 4 -r 29`.
+pub(crate) const T1L: Tree = Tree {
+    name: "T1L",
+    shape: Shape::Geometric { mean: 4.0, depth: 13 },
+    seed: 29,
+    nodes: 102_181_082,
+    leaves: 81_746_377,
 };
 
 /// Binomial, 1,572 levels deep: `-t 0 -b 2000 -q 0.124875 -m 8 -r 42`.
@@ -133,27 +143,53 @@ per_join! {
     }
 }
 
-/// Counts the nodes of `tree` on `pool`.
-pub(crate) fn run(pool: &Pool, tree: &Tree) -> u64 {
-    on_join!(pool, nodes(std::hint::black_box(tree)))
+impl Tree {
+    /// One of the same kind and of a few hundred nodes, for a try.
+    pub(crate) fn sapling(self) -> Tree {
+        let shape = match self.shape {
+            Shape::Geometric { mean, .. } => Shape::Geometric { mean, depth: 5 },
+            Shape::Binomial { children, .. } => {
+                Shape::Binomial { root: 100, children, chance: 0.12 }
+            }
+        };
+        let mut tree = Tree { shape, nodes: 0, leaves: 0, ..self };
+        (tree.nodes, tree.leaves, _) = count(&tree, &Node::root(&tree));
+        tree
+    }
+}
+
+/// The nodes from `node` down, how many of them are leaves, and how deep the deepest lies.
+fn count(tree: &Tree, node: &Node) -> (u64, u64, u32) {
+    let children = node.children(tree);
+    let start = (1, u64::from(children == 0), node.depth);
+    let below = (0..children).map(|index| count(tree, &node.child(index)));
+    below.fold(start, |sum, more| (sum.0 + more.0, sum.1 + more.1, sum.2.max(more.2)))
+}
+
+impl Job for Tree {
+    fn title(&self) -> String {
+        format!("UTS {} of {} nodes", self.name, self.nodes)
+    }
+
+    fn forks(&self) -> u64 {
+        self.leaves - 1
+    }
+
+    fn run(&self, contender: &Contender) -> Sample {
+        let tree = std::hint::black_box(self);
+        let (sample, result) = Sample::wall(|| on_join!(contender, nodes(tree)));
+        check(self, contender, result, self.nodes);
+        sample
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn count(tree: &Tree, node: &Node, leaves: &mut u64, deepest: &mut u32) -> u64 {
-        let children = node.children(tree);
-        *leaves += u64::from(children == 0);
-        *deepest = node.depth.max(*deepest);
-        1 + (0..children).map(|index| count(tree, &node.child(index), leaves, deepest)).sum::<u64>()
-    }
-
     fn is_as_published(tree: &Tree, depth: u32) {
-        let (mut leaves, mut deepest) = (0, 0);
-        let nodes =
-            crate::on_big_stack(|| count(tree, &Node::root(tree), &mut leaves, &mut deepest));
-        assert_eq!((nodes, leaves, deepest), (tree.nodes, tree.leaves, depth));
+        let counted = crate::on_big_stack(|| count(tree, &Node::root(tree)));
+        assert_eq!(counted, (tree.nodes, tree.leaves, depth));
     }
 
     #[test]
@@ -167,18 +203,9 @@ mod tests {
     }
 
     #[test]
-    fn every_contender_finds_the_same_tree() {
-        let geometric = Shape::Geometric { mean: 4.0, depth: 5 };
-        let binomial = Shape::Binomial { root: 100, children: 8, chance: 0.12 };
-        crate::on_big_stack(|| {
-            let contenders = crate::Contender::line_up();
-            for tree in [Tree { shape: geometric, ..T1 }, Tree { shape: binomial, ..T3 }] {
-                let nodes = serial(&tree);
-                assert!(nodes > 500, "{nodes} nodes are no tree to speak of");
-                for contender in &contenders {
-                    assert_eq!(run(&contender.pool, &tree), nodes, "{}: {tree:?}", contender.name);
-                }
-            }
-        });
+    fn saplings_are_no_stumps() {
+        for tree in [T1, T3, T1L].map(Tree::sapling) {
+            assert!((500..50_000).contains(&tree.nodes), "{tree:?}");
+        }
     }
 }

@@ -7,18 +7,23 @@
 
 use std::time::{Duration, Instant};
 
-use crate::contender::Pool;
+use super::{Job, Sample, check};
+use crate::Contender;
+
+/// How long each leaf takes.
+#[derive(Debug)]
+pub(crate) struct Late(pub(crate) Duration);
 
 /// How long the other workers are busy.
-pub(crate) const BUSY: Duration = Duration::from_millis(50);
+const BUSY: Duration = Duration::from_millis(50);
 /// How long before the leaves are forked.
-pub(crate) const LEAD: Duration = Duration::from_millis(25);
+const LEAD: Duration = Duration::from_millis(25);
 /// A fork each so often during [`LEAD`]: those who share only at forks get their chance to share
 /// the busy part.
 const TICK: Duration = Duration::from_micros(5);
 
 /// What all of this takes when nothing waits for a worker that is there.
-pub(crate) fn plan(leaf: Duration, workers: usize) -> Duration {
+fn plan(leaf: Duration, workers: usize) -> Duration {
     match workers {
         1 => BUSY + LEAD + 2 * leaf,
         // The second leaf is best left to the forking worker if that is done before the other.
@@ -37,7 +42,7 @@ fn spin(length: Duration) -> u64 {
 }
 
 /// The parts that take long.
-pub(crate) const PARTS: u64 = 3;
+const PARTS: u64 = 3;
 
 fn serial(leaf: Duration) -> u64 {
     spin(LEAD);
@@ -70,9 +75,21 @@ per_join! {
     }
 }
 
-/// Runs the plan on `pool`; gives the number of long parts that ran.
-pub(crate) fn run(pool: &Pool, leaf: Duration) -> u64 {
-    on_join!(pool, late(leaf))
+impl Job for Late {
+    fn title(&self) -> String {
+        format!("late demand, two leaves of {:?}", self.0)
+    }
+
+    fn plan(&self, workers: usize) -> Option<Duration> {
+        Some(plan(self.0, workers))
+    }
+
+    fn run(&self, contender: &Contender) -> Sample {
+        let leaf = self.0;
+        let (sample, result) = Sample::wall(|| on_join!(contender, late(leaf)));
+        check(self, contender, result, PARTS);
+        sample
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use crate::contender::Pool;
+use super::{Job, Sample, check};
+use crate::Contender;
 
 struct Node {
     value: u64,
@@ -12,7 +13,7 @@ struct Node {
 }
 
 /// A perfect binary tree.
-pub(crate) struct Tree {
+struct Tree {
     root: Option<Box<Node>>,
     levels: u32,
 }
@@ -30,7 +31,7 @@ impl Tree {
     /// is met in the order of addresses, which favours whoever descends into that half first: by
     /// up to 6 times in serial code. A coin at each node is as fair as levels, but breaks every
     /// stream of addresses, and what is measured then is waiting for memory.
-    pub(crate) fn new(levels: u32) -> Tree {
+    fn new(levels: u32) -> Tree {
         let mut root = None;
         let mut made = 0;
         let mut level = vec![&mut root];
@@ -50,12 +51,12 @@ impl Tree {
     }
 
     /// How many nodes there are; each forks once.
-    pub(crate) fn nodes(&self) -> u64 {
+    fn nodes(&self) -> u64 {
         (1 << self.levels) - 1
     }
 
     /// What the values add up to.
-    pub(crate) fn total(&self) -> u64 {
+    fn total(&self) -> u64 {
         self.nodes() * (self.nodes() + 1) / 2
     }
 }
@@ -85,10 +86,35 @@ per_join! {
     }
 }
 
-/// Adds `tree` up on `pool`, `times` times within one visit to the pool, so that a small tree
+/// A tree, and how often it is added up within one visit to the pool, so that a small tree
 /// outweighs the visit.
-pub(crate) fn run(pool: &Pool, tree: &Tree, times: u32) -> u64 {
-    on_join!(pool, sums(tree, times))
+#[derive(Debug)]
+pub(crate) struct Sums {
+    tree: Tree,
+    times: u32,
+}
+
+impl Sums {
+    pub(crate) fn new(levels: u32, times: u32) -> Sums {
+        Sums { tree: Tree::new(levels), times }
+    }
+}
+
+impl Job for Sums {
+    fn title(&self) -> String {
+        format!("sum of a tree of {} nodes, {} times", self.tree.nodes(), self.times)
+    }
+
+    fn forks(&self) -> u64 {
+        self.tree.nodes() * u64::from(self.times)
+    }
+
+    fn run(&self, contender: &Contender) -> Sample {
+        let Sums { tree, times } = self;
+        let (sample, result) = Sample::wall(|| on_join!(contender, sums(tree, *times)));
+        check(self, contender, result, tree.total() * u64::from(*times));
+        sample
+    }
 }
 
 #[cfg(test)]
