@@ -236,8 +236,8 @@ pub fn measure(
     Ok(Section {
         title: "Footprint and latency".into(),
         text: format!(
-            "What throughput does not show. Each figure is from {rounds} processes of its own, in \
-             turn with those of the others; quantiles are of all their samples, the rest are \
+            "What throughput does not show. Each figure is taken in a process of its own, in \
+             turn with the others' (rounds: {rounds}); quantiles are of all their samples, the rest are \
              medians. Allocations are counted, which makes each of them some nanoseconds slower. \
              This machine has {cores} cores.{trust}\n\nLong leaves that were forked while everybody \
              was busy are the work `late` of the comparison: its time with 2 workers over its plan."
