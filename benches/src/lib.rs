@@ -2,9 +2,10 @@
 //!
 //! `cargo run --release -p benches --bin compare` interleaves the contenders round by round, prints a
 //! table for each work and writes a page with plots; `cargo bench -p benches` runs the same under
-//! criterion. Three more programs look at one thing each: `counts` at instructions ([`counts`]),
+//! criterion. Four more programs look at one thing each: `counts` at instructions ([`counts`]),
 //! `contention` at one queue against many ([`contention`]), `model` at more cores than there are
-//! ([`model`]); `compare --include` takes what the last two write into the page.
+//! ([`model`]), `footprint` at latencies, idle cost, memory and size ([`footprint`]); `compare
+//! --include` takes what the last three write into the page.
 //!
 //! A contender is a file in `contender/`, a work a file in `work/` and an entry in `catalog.rs`.
 
@@ -19,6 +20,7 @@ mod work;
 
 pub mod contention;
 pub mod counts;
+pub mod footprint;
 #[path = "../model/mod.rs"]
 pub mod model;
 pub mod report;

@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 /// The versions that this build is locked to.
-const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
+pub(crate) const LOCK: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"));
 
 /// What is compared, and what the works are made of.
 const CRATES: [&str; 11] = [
