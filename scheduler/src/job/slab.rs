@@ -12,7 +12,7 @@
 //! whoever gives the last one back frees the slab.
 //!
 //! - A worker takes blocks from its list, else carves them from its own slab, else makes a slab.
-//! - It keeps up to [`KEEP`] freed blocks in its list; the rest, and all of them when its thread
+//! - It keeps some freed blocks in its list; the rest, and all of them when its thread
 //!   ends, go back to their slabs. A thread that is no worker keeps none.
 //!
 //! Invariant: a block is in one place at a time, so its count goes down once.
@@ -24,9 +24,9 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-/// Block sizes: half a cache line, for a forked closure of a word, and whole lines up to room for a
-/// cell with sixteen captured words.
-const BLOCKS: [usize; 4] = [LINE / 2, LINE, 2 * LINE, 3 * LINE];
+/// Block sizes: half a cache line, for a forked closure of a word; whole lines up to room for a cell
+/// with sixteen captured words; and room for a bundle of jobs.
+const BLOCKS: [usize; 5] = [LINE / 2, LINE, 2 * LINE, 3 * LINE, 9 * LINE];
 const CLASSES: usize = BLOCKS.len();
 const LINE: usize = 64;
 /// Slabs are aligned to their size, so a block's address tells its slab.
@@ -34,9 +34,15 @@ const SLAB: usize = 16 * 1024;
 /// The last bytes are left to the system allocator for its own header, so that it can lay
 /// slabs side by side.
 const SLAB_BYTES: usize = SLAB - 64;
-/// Freed blocks of each size that a worker keeps. More: longer bursts without the allocator;
-/// fewer: less memory kept by slabs of which one block is in some list.
+/// Bytes of freed blocks of each size that a worker keeps, but at most [`KEEP`] blocks. More: longer
+/// bursts without the allocator; fewer: less memory kept by slabs of which one block is in some
+/// list.
+const KEEP_BYTES: usize = 192 * 1024;
 const KEEP: usize = 1024;
+
+const fn keep(block: usize) -> usize {
+    if KEEP_BYTES / block < KEEP { KEEP_BYTES / block } else { KEEP }
+}
 
 /// The first block of a slab.
 #[repr(C, align(64))]
@@ -63,8 +69,8 @@ struct Cache {
 
 thread_local_const! {
     static CACHES: [Cache; CLASSES] = {
-        let [a, b, c, d] = BLOCKS;
-        [Cache::new(a), Cache::new(b), Cache::new(c), Cache::new(d)]
+        let [a, b, c, d, e] = BLOCKS;
+        [Cache::new(a), Cache::new(b), Cache::new(c), Cache::new(d), Cache::new(e)]
     }
 }
 
@@ -102,7 +108,7 @@ const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB) {
 
 /// The calling thread is a worker from now on, and recycles.
 pub(crate) fn enlist() {
-    CACHES.with(|caches| caches.iter().for_each(|cache| cache.keep.set(KEEP)));
+    CACHES.with(|caches| caches.iter().for_each(|cache| cache.keep.set(keep(cache.block))));
 }
 
 /// The calling thread is a worker no more: gives everything back.

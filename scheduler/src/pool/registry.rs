@@ -268,7 +268,7 @@ impl Registry {
         while left != 0 {
             match steal() {
                 Steal::Success(job) if job.is_bundle() => {
-                    bundle::unpack(job).into_iter().for_each(one);
+                    bundle::unpack(job, one);
                 }
                 Steal::Success(job) => one(job),
                 Steal::Empty => return,

@@ -154,11 +154,8 @@ impl Worker {
         // In a recursion the oldest job is the largest, and one will do. Behind a wide scope
         // lie many small ones.
         let len = self.head().len();
-        let published = if len > BUNDLE_SIZE as u64 {
-            self.publish_bundle(BUNDLE_SIZE as u64)
-        } else {
-            self.publish_one()
-        };
+        let published =
+            if len > BUNDLE_SIZE as u64 { self.publish_bundle() } else { self.publish_one() };
         if published && !fault::is(Fault::PublishTellsNobody) {
             self.registry.sleep().announce();
         }
@@ -172,28 +169,22 @@ impl Worker {
         true
     }
 
-    /// Moves the `n` oldest to the tail, as one. False if thieves have taken all of them.
-    fn publish_bundle(&self, n: u64) -> bool {
-        let jobs: Vec<JobRef> = self.head().take_oldest_n(n).collect();
-        if jobs.is_empty() {
-            return false;
-        }
-        self.counters().publishes.add(jobs.len() as u64);
-        self.tail.push(bundle::pack(jobs));
+    /// Moves as many of the oldest to the tail as a bundle holds. False if thieves have taken all of
+    /// them.
+    fn publish_bundle(&self) -> bool {
+        let jobs = self.head().take_oldest_n(BUNDLE_SIZE as u64);
+        let Some((bundle, len)) = bundle::pack(jobs) else { return false };
+        self.counters().publishes.add(len as u64);
+        self.tail.push(bundle);
         true
     }
 
     /// Makes room: the older half goes to the tail, in bundles, the oldest first.
     pub(crate) fn spill(&self) {
-        let half: Vec<JobRef> = self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2).collect();
-        self.counters().spilled.add(half.len() as u64);
-        let mut jobs = half.into_iter();
-        loop {
-            let bundle: Vec<JobRef> = jobs.by_ref().take(BUNDLE_SIZE).collect();
-            if bundle.is_empty() {
-                break;
-            }
-            self.tail.push(bundle::pack(bundle));
+        let mut half = self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2);
+        while let Some((bundle, len)) = bundle::pack(half.by_ref()) {
+            self.counters().spilled.add(len as u64);
+            self.tail.push(bundle);
         }
         if !fault::is(Fault::SpillTellsNobody) {
             self.registry.sleep().announce();
