@@ -31,6 +31,7 @@ use crate::pool::seat::{Seat, Seated};
 use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, start};
+use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
@@ -42,10 +43,12 @@ pub(crate) struct Parts {
     /// The seat of the owner. Null: none.
     owner: *const Seat,
     /// The owner's, while unsettled. Below zero where it ends more than it begins.
-    local: Cell<isize>,
+    local: CachePadded<Cell<isize>>,
     /// The owner's.
     settled: Cell<bool>,
-    shared: AtomicUsize,
+    /// On lines of its own, as `local`: one of the two is written for each part, by different threads,
+    /// and everybody reads the rest.
+    shared: CachePadded<AtomicUsize>,
     latch: Latch,
 }
 
@@ -77,13 +80,13 @@ impl Parts {
     pub(crate) fn new(owner: Option<&Worker>) -> Self {
         Self {
             owner: owner.map_or(ptr::null(), |worker| worker.seated().as_ptr()),
-            local: Cell::new(start::PARTS),
+            local: CachePadded::new(Cell::new(start::PARTS)),
             settled: Cell::new(owner.is_none()),
-            shared: AtomicUsize::new(if owner.is_some() {
+            shared: CachePadded::new(AtomicUsize::new(if owner.is_some() {
                 BIAS.wrapping_sub_signed(start::PARTS)
             } else {
                 1
-            }),
+            })),
             latch: Latch::new(),
         }
     }
