@@ -3,7 +3,7 @@
 //!
 //! The index of the next job is not handed down. It could be wrong, after a spawn, so it would have
 //! to be compared with the head's; and the load for that is as cheap as the one that it replaces
-//! (docs/performance.md, "What did not help").
+//! (docs/adr/0006-two-joins.md).
 
 use super::join::{Branch, fits_registers, fork};
 use crate::job::Call;
