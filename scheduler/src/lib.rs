@@ -17,7 +17,8 @@
 //!
 //! # Where to start
 //!
-//! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`].
+//! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`]; in the
+//!   innermost recursion, where each nanosecond counts, a [`Context`].
 //! - Work that runs by itself: [`spawn`], with a [`JoinHandle`] to its value.
 //! - Once on each worker: [`broadcast`].
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and

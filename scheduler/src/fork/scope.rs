@@ -115,7 +115,8 @@ impl State {
 ///
 /// What is spawned may borrow from outside the scope, since `scope` does not return before all
 /// of it has ended. Bodies that need no [`Send`], or have to stay on the calling thread, use
-/// [`in_place_scope`]. Two branches are cheaper with [`join`](crate::join()).
+/// [`in_place_scope`]. Two branches are cheaper with [`join`](crate::join()); parts whose handle
+/// nobody needs, with [`Scope::fork`].
 ///
 /// Uses the current worker's pool, else the global one.
 ///
