@@ -319,6 +319,8 @@ impl Post {
         let Self { registry, line, index, tail, core } = self;
         let exit = Exit(registry);
         let registry = &exit.0;
+        // Declared after `exit`, so that it goes first, also where the worker never begins.
+        let tail = tail;
         if line.wait() == Start::Go {
             registry.sleep().enlist(index);
             if let Some(core) = core
