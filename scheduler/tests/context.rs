@@ -146,6 +146,21 @@ fn panics_come_out_after_both_branches() {
 }
 
 #[test]
+fn a_panic_can_be_caught_around_a_context() {
+    each_size("a_panic_can_be_caught_around_a_context", |workers| {
+        let pool = pool(workers);
+        let value = pool.with_context(|cx| {
+            // No `AssertUnwindSafe`: a context is `UnwindSafe`.
+            let caught =
+                catch_unwind(|| cx.join(|_| 1, |_| -> u64 { resume_unwind(Box::new(())) }));
+            assert!(caught.is_err());
+            fib(cx, 10)
+        });
+        assert_eq!(value, 55);
+    });
+}
+
+#[test]
 fn a_pool_that_was_shut_down_refuses() {
     watchdog("a_pool_that_was_shut_down_refuses", || {
         let pool = pool(1);
