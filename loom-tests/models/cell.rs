@@ -2,13 +2,15 @@
 
 use super::ledger::{self, Drops};
 use super::rig::{join, spawn};
-use crate::job::JobRef;
-use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
+use crate::job::cell::{self, Fate, Outcome, Owner, Reason, Unclaimed};
+use crate::job::party::{Entry, Handle};
+use crate::latch::Watcher;
 use crate::unwind::{self, Payload};
 
 /// The ledger's numbers.
 const CLOSURE: usize = 0;
 const VALUE: usize = 1;
+const WATCHER: usize = 2;
 
 /// A pool that never cancels.
 #[derive(Clone, Copy)]
@@ -33,7 +35,7 @@ impl Owner for Anybody {
 }
 
 /// A cell whose closure and value count their drops.
-fn cell() -> (JobRef, Handle<Drops>) {
+fn cell() -> (Entry, Handle<Drops>) {
     let captured = Drops(CLOSURE);
     let closure = move || {
         drop(captured);
@@ -44,8 +46,8 @@ fn cell() -> (JobRef, Handle<Drops>) {
     unsafe { cell::new(closure, Anybody) }
 }
 
-fn runner(entry: JobRef) -> loom::thread::JoinHandle<()> {
-    spawn(move || entry.run())
+fn runner(entry: Entry) -> loom::thread::JoinHandle<()> {
+    spawn(move || entry.into_job().run())
 }
 
 pub(super) fn cell_join_against_completion() {
@@ -76,7 +78,7 @@ pub(super) fn cell_abort_against_start() {
     handle.latch().wait();
     let ran = match handle.take() {
         Outcome::Value(_) => 1,
-        Outcome::Cancelled => 0,
+        Outcome::Cancelled(Reason::Aborted) => 0,
         _ => panic!("no outcome"),
     };
     drop(handle);
@@ -94,4 +96,85 @@ pub(super) fn cell_abort_and_drop_against_start() {
     join(runner);
     assert_eq!(ledger::drops(CLOSURE), 1);
     assert_eq!(ledger::drops(VALUE), ledger::runs(CLOSURE));
+}
+
+/// The handle is gone; an aborter comes at any moment, and may be the last to leave.
+pub(super) fn cell_aborter_against_completion() {
+    let (entry, handle) = cell();
+    let aborter = handle.aborter();
+    drop(handle);
+    let runner = runner(entry);
+    aborter.cancel();
+    drop(aborter);
+    join(runner);
+    assert_eq!(ledger::drops(CLOSURE), 1);
+    assert_eq!(ledger::drops(VALUE), ledger::runs(CLOSURE));
+}
+
+/// The handle leaves while a runner and an aborter are at it: what there is of an outcome is dropped by
+/// one of them, once it is whole.
+pub(super) fn cell_handle_dropped_against_an_aborter() {
+    let (entry, handle) = cell();
+    let aborter = handle.aborter();
+    let runner = runner(entry);
+    let abort = spawn(move || aborter.cancel());
+    drop(handle);
+    join(abort);
+    join(runner);
+    assert_eq!(ledger::drops(CLOSURE), 1);
+    assert_eq!(ledger::drops(VALUE), ledger::runs(CLOSURE));
+}
+
+/// The handle has taken the value; the runner, which comes after it, must not drop it once more.
+pub(super) fn cell_value_taken_beside_an_aborter() {
+    let (entry, mut handle) = cell();
+    let aborter = handle.aborter();
+    let runner = runner(entry);
+    handle.latch().wait();
+    let value = handle.take();
+    drop(handle);
+    join(runner);
+    assert_eq!(ledger::drops(VALUE), 0, "it is here");
+    drop((value, aborter));
+    assert_eq!((ledger::drops(CLOSURE), ledger::drops(VALUE)), (1, 1));
+}
+
+/// The outcome goes to a function, which is called once, by whoever comes second.
+pub(super) fn cell_on_outcome_against_completion() {
+    let (entry, handle) = cell();
+    let runner = runner(entry);
+    handle.on_outcome(|outcome| {
+        assert!(matches!(outcome, Outcome::Value(Drops(VALUE))));
+        ledger::run(VALUE);
+    });
+    join(runner);
+    assert_eq!((ledger::runs(CLOSURE), ledger::runs(VALUE)), (1, 1));
+    assert_eq!((ledger::drops(CLOSURE), ledger::drops(VALUE)), (1, 1));
+}
+
+/// A handle that somebody was to be told of is dropped: its watcher goes, told or untold, and nothing of
+/// it stays behind.
+pub(super) fn cell_watched_handle_dropped_against_completion() {
+    let (entry, mut handle) = cell();
+    let told = Drops(WATCHER);
+    let runner = runner(entry);
+    if handle.subscribe(Watcher::Call(Box::new(move || drop(told)))).is_err() {
+        assert!(handle.latch().is_set());
+    }
+    drop(handle);
+    join(runner);
+    assert_eq!(ledger::drops(WATCHER), 1);
+    assert_eq!((ledger::drops(CLOSURE), ledger::drops(VALUE)), (1, 1));
+}
+
+/// Whoever takes the entry out of its queue drops the closure unrun; the handle says why.
+pub(super) fn cell_discarded_against_abort() {
+    let (entry, mut handle) = cell();
+    let discard = spawn(move || entry.cancel(Reason::Discarded));
+    handle.cancel();
+    handle.latch().wait();
+    assert!(matches!(handle.take(), Outcome::Cancelled(Reason::Discarded | Reason::Aborted)));
+    drop(handle);
+    join(discard);
+    assert_eq!((ledger::runs(CLOSURE), ledger::drops(CLOSURE)), (0, 1));
 }

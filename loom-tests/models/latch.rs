@@ -1,7 +1,8 @@
 //! Latches: the setter against the waiter, who frees the latch.
 
+use super::ledger::{self, Drops};
 use super::rig::{join, spawn};
-use crate::latch::{Latch, Watch};
+use crate::latch::{Latch, Watch, Watcher};
 use crate::park::Parker;
 use crate::sync::{Arc, Instant, UnsafeCell, spin_loop};
 use std::ptr::NonNull;
@@ -91,6 +92,57 @@ pub(super) fn latch_set_against_a_deadline() {
     assert_eq!(announced.value(), 7);
     drop(announced);
     join(setter);
+}
+
+/// A function that unparks the owner: as its own watch.
+fn call(parker: &Arc<Parker>, id: usize) -> Watcher {
+    let (parker, dropped) = (Arc::clone(parker), Drops(id));
+    Watcher::Call(Box::new(move || {
+        ledger::run(id);
+        parker.unpark();
+        drop(dropped);
+    }))
+}
+
+/// Has `watcher` told of the latch. False: it is set already.
+fn subscribe(announced: &Announced, watcher: Watcher) -> bool {
+    // SAFETY: the caller is the waiter, and frees the latch after this.
+    unsafe { Latch::subscribe(&raw const announced.latch, watcher) }.is_ok()
+}
+
+/// The owner is told by a function, and frees the latch.
+pub(super) fn latch_set_against_subscribe() {
+    let announced = Announced::new();
+    let setter = setter(&announced);
+    let parker = Parker::for_current_thread();
+    if subscribe(&announced, call(&parker, 0)) {
+        while !announced.latch.is_set() {
+            parker.park();
+        }
+    }
+    assert_eq!(announced.value(), 7);
+    drop(announced);
+    join(setter);
+    assert_eq!(ledger::drops(0), 1);
+}
+
+/// A second watcher takes the place of the first: one of them is told, or the owner sees that the latch
+/// is set; both are dropped once. Then it waits as a thread.
+pub(super) fn latch_set_against_a_second_subscribe() {
+    let announced = Announced::new();
+    let setter = setter(&announced);
+    let parker = Parker::for_current_thread();
+    let (first, second) = (call(&parker, 0), call(&parker, 1));
+    // Both are used up, whichever is refused.
+    for watcher in [first, second] {
+        subscribe(&announced, watcher);
+    }
+    announced.latch.wait();
+    assert_eq!(announced.value(), 7);
+    drop(announced);
+    join(setter);
+    assert!(ledger::runs(0) + ledger::runs(1) <= 1);
+    assert_eq!((ledger::drops(0), ledger::drops(1)), (1, 1));
 }
 
 /// One parker, two latches, two setters: their tokens may merge.

@@ -66,6 +66,8 @@ models! {
         latch_set_against_watch: None,
         latch_set_against_unwatch: None,
         latch_set_against_a_deadline: None,
+        latch_set_against_subscribe: None,
+        latch_set_against_a_second_subscribe: None,
         two_latches_one_parker: Some(3),
     }
     cell {
@@ -73,6 +75,12 @@ models! {
         cell_handle_dropped_against_completion: None,
         cell_abort_against_start: None,
         cell_abort_and_drop_against_start: None,
+        cell_aborter_against_completion: None,
+        cell_handle_dropped_against_an_aborter: Some(3),
+        cell_value_taken_beside_an_aborter: None,
+        cell_on_outcome_against_completion: None,
+        cell_watched_handle_dropped_against_completion: None,
+        cell_discarded_against_abort: None,
     }
     sleep {
         sleep_one_worker_outside: Some(3),

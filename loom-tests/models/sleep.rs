@@ -242,7 +242,7 @@ fn against_a_sleeper(f: impl FnOnce(&Sleep, *const Latch)) {
         sleep.enlist(1);
         let prepared = sleep.prepare(1, false);
         heavy();
-        if prepared.sleep(latch) == Woken::ToSearch {
+        if prepared.sleep(latch, None) == Woken::ToSearch {
             sleep.leave_search();
         }
     });

@@ -82,7 +82,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("LatchSetNoWake", "latch_set_against_watch"),
     Seeded::new("LatchSetNoRelease", "latch_set_against_its_owner_leaving"),
     Seeded::new("LatchTouchedAfterSet", "latch_set_against_its_owner_leaving"),
-    Seeded::new("LatchUnwatchForgets", "latch_set_against_unwatch"),
+    Seeded::new("LatchUnwatchForgets", "cell_watched_handle_dropped_against_completion"),
     Seeded::new("ParkRelaxed", "park_against_unpark"),
     Seeded::new("UnparkRelaxed", "park_against_unpark"),
     Seeded::new("UnparkLooksFirst", "two_unparks_in_one_token"),
@@ -116,9 +116,13 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("SubmitIgnoresCancel", "cancel_before_a_stuck_spawner"),
     Seeded::new("GateLeaveForgets", "submit_racing_drain_one_worker"),
     Seeded::new("CellLoadRelaxed", "cell_handle_dropped_against_completion"),
-    Seeded::new("CellEndNoAcquire", "cell_handle_dropped_against_completion"),
+    Seeded::new("CellEndNoAcquire", "cell_handle_dropped_against_an_aborter"),
     Seeded::new("CellEndNoRelease", "cell_handle_dropped_against_completion"),
     Seeded::new("CellClaimIgnored", "cell_abort_against_start"),
+    Seeded::new("CellLookRelaxed", "cell_value_taken_beside_an_aborter"),
+    Seeded::new("CellDiscardsUnset", "cell_handle_dropped_against_an_aborter"),
+    Seeded::new("CellAborterNoAcquire", "cell_aborter_against_completion"),
+    Seeded::new("CellAborterNoRelease", "cell_aborter_against_completion"),
 ];
 
 /// Faults that no model can find, and why.

@@ -2,31 +2,42 @@
 //!
 //! # Protocol
 //!
-//! One word: `UNSET` (null), a *watcher* (a counted reference to the waiter's parker), `SET`.
+//! One word: `UNSET` (null), a *watcher*, `SET`. A watcher is a counted reference to the waiter's
+//! parker, or (tagged) a boxed [`Watcher`]: a waker, or a function to call.
 //!
 //! ```text
-//!   UNSET --watch, by the waiter--> watcher --unwatch, by the waiter--> UNSET
+//!   UNSET --watch or subscribe, by the waiter--> watcher --unwatch, by the waiter--> UNSET
+//!   watcher --watch or subscribe, by the waiter--> another watcher
 //!   UNSET or watcher --set, by anyone, once--> SET        (final)
 //! ```
 //!
-//! Invariant: the reference in the word belongs to whoever swaps it out: `set` takes it and
-//! unparks with it, or `unwatch` takes it back. So the setter needs nothing of the waiter
-//! but that reference, and the waiter's pool may be gone by the time of the unpark.
+//! Invariant: the watcher in the word belongs to whoever swaps it out: `set` takes it and
+//! tells it, or the waiter takes it back. So the setter needs nothing of the waiter but that,
+//! and the waiter's pool may be gone by the time of the unpark.
 //!
 //! # The owner may be gone
 //!
 //! The moment the word is `SET` the waiter may return and free the latch, while the setter is
 //! still inside [`Latch::set`]. So `set` takes a raw pointer and touches nothing of the latch
 //! after its one swap. rayon (issues 739, 913) and rustc (146677) both shipped the opposite.
+//! In the same way [`Latch::subscribe`] touches nothing after it has stored its watcher, which may
+//! own the latch.
 
 use crate::park::Parker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, AtomicPtr, Instant, Ordering};
+use crate::unwind;
+use std::fmt;
 use std::ptr;
+use std::task::Waker;
 
 const UNSET: *mut Parker = ptr::null_mut();
 /// No parker lives at an odd address.
 const SET: *mut Parker = ptr::without_provenance_mut(1);
+/// Marks the address of a [`Watcher`].
+const BOXED: usize = 2;
+
+const _: () = assert!(align_of::<Parker>() > 1 && align_of::<Watcher>() > (1 | BOXED));
 
 /// An event with one waiter.
 #[derive(Debug)]
@@ -42,6 +53,71 @@ pub(crate) enum Watch {
     Watching,
     /// It is set: do not park.
     AlreadySet,
+}
+
+/// A waiter that is no blocked thread.
+pub(crate) enum Watcher {
+    /// Of a future.
+    Waker(Waker),
+    /// Called by whoever sets the latch. It must not panic.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+impl Watcher {
+    /// A panic of a waker ends here: it is nobody's in particular.
+    fn tell(self) {
+        match self {
+            Self::Waker(waker) => {
+                if let Err(payload) = unwind::catch(|| waker.wake()) {
+                    unwind::drop_quietly(payload);
+                }
+            }
+            Self::Call(call) => unwind::or_abort(call),
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waker(waker) => f.debug_tuple("Waker").field(waker).finish(),
+            Self::Call(_) => f.write_str("Call(..)"),
+        }
+    }
+}
+
+/// What a latch's word held besides `UNSET` and `SET`, taken out of it.
+#[derive(Debug)]
+enum Taken {
+    Parker(Arc<Parker>),
+    Boxed(Box<Watcher>),
+}
+
+impl Taken {
+    /// # Safety
+    ///
+    /// 1. `word` is a watcher that was swapped out of a latch, and is taken here only.
+    unsafe fn from_word(word: *mut Parker) -> Self {
+        if word.addr() & BOXED == 0 {
+            // SAFETY: (1): `watch` stored a reference that it gave up.
+            return Self::Parker(unsafe { Arc::from_raw(word.cast_const()) });
+        }
+        let watcher = word.map_addr(|addr| addr & !BOXED).cast::<Watcher>();
+        // SAFETY: (1): `subscribe` stored a box that it gave up, with this tag.
+        Self::Boxed(unsafe { Box::from_raw(watcher) })
+    }
+
+    fn tell(self) {
+        match self {
+            Self::Parker(parker) => parker.unpark(),
+            Self::Boxed(watcher) => watcher.tell(),
+        }
+    }
+
+    /// Drops it untold. A waker's destructor is the user's, and may panic.
+    fn forget(self) {
+        unwind::drop_quietly(self);
+    }
 }
 
 impl Latch {
@@ -60,45 +136,86 @@ impl Latch {
     /// The waiter is about to park: whoever sets the latch has to wake it.
     pub(crate) fn watch(&self, waiter: &Arc<Parker>) -> Watch {
         let watcher = Arc::into_raw(Arc::clone(waiter)).cast_mut();
-        // Ordering: Release, with the Acquire half of the swap in `set`, which uses the
-        // parker; Acquire on failure, as in `is_set`.
-        let stored = fault::unless(Fault::LatchWatchRelaxed, Ordering::Release);
-        let found = fault::unless(Fault::LatchWatchReadsRelaxed, Ordering::Acquire);
-        match self.word.compare_exchange(UNSET, watcher, stored, found) {
-            Ok(_) => Watch::Watching,
-            Err(_) if fault::is(Fault::LatchWatchIgnoresSet) => {
+        // SAFETY: the caller is the waiter, and keeps the latch alive during the call.
+        match unsafe { Self::store(&raw const *self, watcher) } {
+            Ok(()) => Watch::Watching,
+            Err(watcher) => {
                 // SAFETY: the reference made above was not stored.
                 drop(unsafe { Arc::from_raw(watcher) });
-                Watch::Watching
-            }
-            Err(found) => {
-                debug_assert_eq!(found, SET, "a latch has one waiter");
-                // SAFETY: the reference made above was not stored.
-                drop(unsafe { Arc::from_raw(watcher) });
+                if fault::is(Fault::LatchWatchIgnoresSet) {
+                    return Watch::Watching;
+                }
                 Watch::AlreadySet
             }
         }
     }
 
-    /// The waiter is awake again. Does nothing if the latch has been set meanwhile.
+    /// Whoever sets the latch has to tell `watcher`, which takes the place of an earlier one. Given
+    /// back if the latch is set already.
+    ///
+    /// # Safety
+    ///
+    /// 1. `this` points to a latch whose waiter is the caller, and which is alive when the call
+    ///    begins. It may be freed as soon as the watcher has been told.
+    pub(crate) unsafe fn subscribe(this: *const Self, watcher: Watcher) -> Result<(), Watcher> {
+        let boxed = Box::into_raw(Box::new(watcher));
+        let word = boxed.cast::<Parker>().map_addr(|addr| addr | BOXED);
+        // SAFETY: (1).
+        unsafe { Self::store(this, word) }.map_err(|_| {
+            // SAFETY: the box made above was not stored.
+            *unsafe { Box::from_raw(boxed) }
+        })
+    }
+
+    /// Puts a watcher into the word, and drops the one that it replaces. Given back if the latch is
+    /// set.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`subscribe`](Self::subscribe).
+    unsafe fn store(this: *const Self, watcher: *mut Parker) -> Result<(), *mut Parker> {
+        // SAFETY: (1).
+        let word = unsafe { &raw const (*this).word };
+        // SAFETY: (1): this call has stored nothing yet.
+        let word = unsafe { &*word };
+        // Relaxed: only the waiter itself stores watchers, so all but `SET` is its own.
+        let before = word.load(Ordering::Relaxed);
+        // Ordering: Release, with the Acquire half of the swap in `set`, which uses the
+        // watcher; Acquire on failure, as in `is_set`.
+        let stored = fault::unless(Fault::LatchWatchRelaxed, Ordering::Release);
+        let found = fault::unless(Fault::LatchWatchReadsRelaxed, Ordering::Acquire);
+        let expected = if before == SET { UNSET } else { before };
+        match word.compare_exchange(expected, watcher, stored, found) {
+            // From here on nothing of `this` may be touched.
+            Ok(UNSET) => {}
+            Ok(earlier) => {
+                // SAFETY: (1): the exchange took it out.
+                unsafe { Taken::from_word(earlier) }.forget();
+            }
+            Err(_) => return Err(watcher),
+        }
+        Ok(())
+    }
+
+    /// The waiter is awake again, or does not want to be told any more. Does nothing if the latch
+    /// has been set meanwhile, or nobody watches.
     pub(crate) fn unwatch(&self) {
         // Only the waiter itself stores a watcher, so this one is its own.
         let watcher = self.word.load(Ordering::Relaxed);
-        debug_assert_ne!(watcher, UNSET, "it was not watched");
-        if watcher == SET || fault::is(Fault::LatchUnwatchForgets) {
+        if watcher == UNSET || watcher == SET || fault::is(Fault::LatchUnwatchForgets) {
             return;
         }
-        // Ordering: Relaxed, the reference comes back to the thread that stored it. If `set`
+        // Ordering: Relaxed, the watcher comes back to the thread that stored it. If `set`
         // was first, the caller's next `is_set` acquires.
         let taken =
             self.word.compare_exchange(watcher, UNSET, Ordering::Relaxed, Ordering::Relaxed);
         if taken.is_ok() {
-            // SAFETY: the exchange took the reference that `watch` stored.
-            drop(unsafe { Arc::from_raw(watcher.cast_const()) });
+            // SAFETY: the exchange took it out.
+            unsafe { Taken::from_word(watcher) }.forget();
         }
     }
 
-    /// Makes the event happen and wakes the waiter if it is parked. Setting twice is allowed.
+    /// Makes the event happen and tells the waiter. Setting twice is allowed.
     ///
     /// # Safety
     ///
@@ -118,9 +235,8 @@ impl Latch {
             let _ = unsafe { &*word }.load(Ordering::Relaxed);
         }
         if before != UNSET && before != SET && !fault::is(Fault::LatchSetNoWake) {
-            // SAFETY: the swap took the reference that `watch` stored.
-            let waiter = unsafe { Arc::from_raw(before.cast_const()) };
-            waiter.unpark();
+            // SAFETY: the swap took it out.
+            unsafe { Taken::from_word(before) }.tell();
         }
     }
 

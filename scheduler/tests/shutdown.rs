@@ -204,7 +204,7 @@ fn queued_work_alone_with_the_handles_answers() {
                 match handle.join() {
                     Ok(value) => assert!(runs && value == n),
                     Err(error) => {
-                        assert!(!runs && error.is_cancelled() && !error.is_shut_down());
+                        assert!(!runs && error.is_cancelled() && error.is_shut_down());
                     }
                 }
             }
@@ -551,7 +551,7 @@ fn what_comes_after_is_refused() {
             handle.abort();
             let error = handle.join().unwrap_err();
             assert!(error.is_cancelled() && error.is_shut_down() && !error.is_panic());
-            assert_eq!(error.to_string(), "the thread pool has been shut down");
+            assert_eq!(error.to_string(), "the closure did not run: its pool has been shut down");
 
             let token = drops.token();
             let rejected = pool.try_spawn(move || token).unwrap_err();
@@ -660,7 +660,7 @@ fn submissions_race_the_shutdown() {
                                 _ => match pool.try_spawn(closure(n)) {
                                     Ok(handle) => {
                                         if let Err(error) = handle.join() {
-                                            assert!(error.is_cancelled() && !error.is_shut_down());
+                                            assert!(error.is_cancelled() && error.is_shut_down());
                                             note(n, CANCELLED);
                                         }
                                     }

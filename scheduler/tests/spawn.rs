@@ -123,9 +123,14 @@ fn abort_of_a_queued_closure_drops_it_at_once() {
         assert_eq!((captured.count(), handle.is_finished()), (1, true));
         handle.abort();
         let error = handle.join().unwrap_err();
-        assert!(error.is_cancelled() && !error.is_panic() && !error.is_shut_down());
-        assert_eq!(error.to_string(), "the closure was cancelled before it ran");
-        assert_eq!(format!("{error:?}"), "Cancelled");
+        assert!(
+            error.is_aborted()
+                && error.is_cancelled()
+                && !error.is_panic()
+                && !error.is_shut_down()
+        );
+        assert_eq!(error.to_string(), "the closure was aborted before it ran");
+        assert_eq!(format!("{error:?}"), "Aborted");
         assert!(error.try_into_panic().is_err());
         stuck.release();
         usable(&pool);

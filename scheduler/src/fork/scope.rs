@@ -1,8 +1,9 @@
 //! Any number of forks, over borrowed data.
 
 use super::parts::{Parts, Settled};
-use crate::job::cell::{self, Fate, Handle, Outcome, Owner, Unclaimed};
+use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::error::JoinError;
+use crate::job::party::Handle;
 use crate::job::{JobRef, detached};
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
@@ -311,8 +312,8 @@ impl<'scope> Scope<'scope, '_> {
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
         // the handle; so does the state.
-        let (job, handle) = unsafe { cell::new(f, part) };
-        self.state.submit(owner, job);
+        let (entry, handle) = unsafe { cell::new(f, part) };
+        self.state.submit(owner, entry.into_job());
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
@@ -371,12 +372,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// Runs other jobs meanwhile. Any other thread blocks.
     pub fn join(mut self) -> Result<T, JoinError> {
         wait(self.handle.latch());
-        match self.handle.take() {
-            Outcome::Value(value) => Ok(value),
-            Outcome::Panicked(panic) => Err(JoinError::panicked(panic.0)),
-            Outcome::Cancelled => Err(JoinError::cancelled()),
-            Outcome::Pending | Outcome::Taken => unreachable!("set once and taken once"),
-        }
+        self.handle.take().into_result()
     }
 
     /// Whether the closure has ended.

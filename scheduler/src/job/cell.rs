@@ -2,39 +2,44 @@
 //!
 //! # Protocol
 //!
-//! Two parties hold a cell: the *queue entry* (its [`JobRef`], used once, by whoever runs it)
-//! and the *handle*. Three bits say what is left of it:
+//! Three kinds of parties hold a cell: the *queue entry* (its [`JobRef`] or [`Entry`], used once, by
+//! whoever runs or cancels it), the *handle*, and any number of *aborters*, who can drop the closure
+//! but never see the outcome. One word says what is left of it:
 //!
-//! | bit | set by | cleared by | means |
+//! | part | set by | cleared by | means |
 //! |---|---|---|---|
 //! | `QUEUED` | the maker | the runner, as its last access | the queue entry is outstanding |
 //! | `HANDLE` | the maker | the handle's drop, as its last access | a handle is outstanding |
-//! | `CLAIMED` | the runner or `abort`, whoever is first | - | the closure has an owner |
+//! | `CLAIMED` | whoever runs, cancels or aborts, if first | - | the closure has an owner |
+//! | count of `ABORTER` | the handle, or an aborter that is cloned | that aborter's drop | aborters |
 //!
 //! - The closure belongs to whoever set `CLAIMED`; that one writes the outcome and sets the
 //!   latch.
 //! - The outcome belongs to the claimer until the latch is set, then to the handle while
-//!   `HANDLE` is set, then to the last party.
-//! - Whoever clears the last of `QUEUED` and `HANDLE` drops what is left and frees the cell.
+//!   `HANDLE` is set, then to the last of `QUEUED` and `HANDLE`. That party drops what is left of it,
+//!   before it clears its bit if there are aborters: they can free the memory the moment after.
+//! - Whoever brings `QUEUED`, `HANDLE` and the count to nothing frees the cell.
 //!
-//! Invariant: the memory is freed once, after both parties' last access, and the closure and
+//! Invariant: the memory is freed once, after all parties' last access, and the closure and
 //! the outcome are each dropped or taken once.
 //!
-//! A runner that finds `HANDLE` clear is alone: nobody can abort, wait or free, so it uses no
-//! read-modify-write at all.
+//! A runner that finds neither handle nor aborter is alone: nobody can abort, wait or free, so it
+//! uses no read-modify-write at all.
 
+use super::party::{Aborter, Entry, Handle};
 use super::{Header, JobRef, slab};
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicU8, Ordering, UnsafeCell};
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use crate::unwind::{self, Payload};
-use std::fmt;
 use std::mem;
 use std::ptr::NonNull;
 
-const QUEUED: u8 = 1;
-const HANDLE: u8 = 2;
-const CLAIMED: u8 = 4;
+const QUEUED: usize = 1;
+pub(super) const HANDLE: usize = 2;
+const CLAIMED: usize = 4;
+/// One aborter.
+const ABORTER: usize = 8;
 
 /// What a cell belongs to: a pool, or a scope. Lives at least until [`Owner::ended`].
 pub(crate) trait Owner: Copy + Send {
@@ -72,30 +77,50 @@ pub(crate) enum Outcome<T> {
     Value(T),
     /// In a box: rare, and so it does not make every cell larger.
     Panicked(Box<(Payload, Unclaimed)>),
-    Cancelled,
+    Cancelled(Reason),
     Taken,
 }
 
-enum Operation {
-    Cancel,
+/// Why a closure was dropped unrun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// By its handle, or an aborter.
+    Aborted,
+    /// By the shutdown of what it was submitted to.
+    ShutDown,
+    /// By the rejection policy of a full queue.
+    Discarded,
+}
+
+pub(super) enum Operation {
+    /// If nobody has claimed the closure.
+    Cancel(Reason),
+    /// The outcome, by the party that has it now.
+    Discard(usize),
     /// By the party that was last.
-    Free(u8),
+    Free(usize),
+}
+
+/// The part of a cell that an aborter knows.
+#[repr(C)]
+pub(super) struct Core {
+    header: Header,
+    /// What needs the types of the closure and its value.
+    manage: unsafe fn(NonNull<Core>, Operation),
+    latch: Latch,
+    state: AtomicUsize,
 }
 
 /// The part of a cell that a handle knows.
 #[repr(C)]
-struct Core<T> {
-    header: Header,
-    /// What needs the closure's type.
-    manage: unsafe fn(NonNull<Core<T>>, Operation),
-    latch: Latch,
+pub(super) struct Front<T> {
+    pub(super) core: Core,
     outcome: UnsafeCell<Outcome<T>>,
-    state: AtomicU8,
 }
 
 #[repr(C)]
 struct Cell<F, T, O> {
-    core: Core<T>,
+    front: Front<T>,
     owner: O,
     source: slab::Source,
     closure: UnsafeCell<Option<F>>,
@@ -108,7 +133,7 @@ struct Cell<F, T, O> {
 /// 1. `closure` and its value may be used until `owner.ended()` is called, on any thread, and
 ///    the value until the handle is dropped.
 /// 2. The owner lives until then.
-pub(crate) unsafe fn new<F, T, O>(closure: F, owner: O) -> (JobRef, Handle<T>)
+pub(crate) unsafe fn new<F, T, O>(closure: F, owner: O) -> (Entry, Handle<T>)
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -116,11 +141,13 @@ where
 {
     let (place, source) = slab::allocate::<Cell<F, T, O>>();
     let cell_value = Cell {
-        core: Core {
-            header: Header { run: Cell::<F, T, O>::run },
-            manage: Cell::<F, T, O>::manage,
-            state: AtomicU8::new(QUEUED | HANDLE),
-            latch: Latch::new(),
+        front: Front {
+            core: Core {
+                header: Header { run: Cell::<F, T, O>::run },
+                manage: Cell::<F, T, O>::manage,
+                latch: Latch::new(),
+                state: AtomicUsize::new(QUEUED | HANDLE),
+            },
             outcome: UnsafeCell::new(Outcome::Pending),
         },
         owner,
@@ -133,7 +160,7 @@ where
     // SAFETY: the cell is freed only after the queue entry has been used; closure and value
     // are `Send`; this is its one `JobRef`.
     let entry = unsafe { JobRef::new(cell.cast()) };
-    (entry, Handle { core: cell.cast() })
+    (Entry(entry), Handle { front: cell.cast() })
 }
 
 impl<F, T, O> Cell<F, T, O>
@@ -147,18 +174,18 @@ where
         // SAFETY: `QUEUED` is set until `release` below, so the cell is alive.
         let cell = unsafe { this.as_ref() };
         let owner = cell.owner;
-        // Ordering: Acquire, with the handle's Release when it was dropped: if it is gone, the
-        // cell is this thread's alone.
+        // Ordering: Acquire, with the other parties' Release when they were dropped: if they are gone,
+        // the cell is this thread's alone.
         let order = fault::unless(Fault::CellLoadRelaxed, Ordering::Acquire);
-        let state = cell.core.state.load(order);
-        let fate = if state & HANDLE == 0 {
-            // SAFETY: no handle is left and the queue entry is this call's: the last party.
+        let state = cell.front.core.state.load(order);
+        let fate = if state & !CLAIMED == QUEUED {
+            // SAFETY: nobody else is left and the queue entry is this call's: the last party.
             unsafe { Self::run_detached(this) }
         } else {
-            let fate = if cell.claim() { cell.execute() } else { Fate::Cancelled };
+            let fate = if cell.front.core.claim() { cell.execute() } else { Fate::Cancelled };
             // From the whole cell, not from its first field: the last party frees the whole.
             // SAFETY: this call is the queue entry's last access.
-            unsafe { Core::release(this.cast::<Core<T>>(), QUEUED) };
+            unsafe { Core::release(this.cast::<Core>(), QUEUED) };
             fate
         };
         owner.ended(fate);
@@ -199,20 +226,12 @@ where
         })
     }
 
-    /// Whether the closure is the caller's now.
-    fn claim(&self) -> bool {
-        // Relaxed: the closure was written before either party got the cell; the bit only
-        // decides between them.
-        let before = self.core.state.fetch_or(CLAIMED, Ordering::Relaxed);
-        before & CLAIMED == 0 || fault::is(Fault::CellClaimIgnored)
-    }
-
     /// Runs or cancels the claimed closure, and tells the handle.
     fn execute(&self) -> Fate {
         let Some(closure) = self.take_closure() else { return Fate::Cancelled };
         let (outcome, fate) = if self.owner.cancels() {
             unwind::drop_quietly(closure);
-            (Outcome::Cancelled, Fate::Cancelled)
+            (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
             let outcome = match self.owner.run(closure) {
                 Ok(value) => Outcome::Value(value),
@@ -220,36 +239,48 @@ where
             };
             (outcome, Fate::Ran)
         };
-        self.core.complete(outcome);
+        self.front.complete(outcome);
         fate
     }
 
     /// [`Core::manage`] of a cell.
-    unsafe fn manage(core: NonNull<Core<T>>, operation: Operation) {
+    unsafe fn manage(core: NonNull<Core>, operation: Operation) {
         let this = core.cast::<Self>();
         match operation {
-            Operation::Cancel => {
-                // SAFETY: the caller is the handle, so the cell is alive.
-                unsafe { this.as_ref() }.cancel();
+            Operation::Cancel(reason) => {
+                // SAFETY: the caller is a party, so the cell is alive.
+                unsafe { this.as_ref() }.cancel(reason);
+            }
+            Operation::Discard(party) => {
+                // SAFETY: as above.
+                let cell = unsafe { this.as_ref() };
+                // SAFETY: the outcome is the caller's.
+                let rest = unsafe { cell.front.take() };
+                Self::discard_by(party, rest, cell.owner);
             }
             Operation::Free(party) => {
                 // SAFETY: the caller is the last party.
                 let owner = unsafe { this.as_ref() }.owner;
                 // SAFETY: as above.
                 let rest = unsafe { Self::free(this) };
-                if party == QUEUED || O::OUTLIVES_HANDLE {
-                    discard(rest, owner);
-                } else {
-                    discard_without_owner(rest);
-                }
+                Self::discard_by(party, rest, owner);
             }
         }
     }
 
-    fn cancel(&self) {
-        if self.claim() {
+    /// Drops what a party has left of an outcome. Only the queue entry keeps the owner alive.
+    fn discard_by(party: usize, outcome: Outcome<T>, owner: O) {
+        if party == QUEUED || O::OUTLIVES_HANDLE {
+            discard(outcome, owner);
+        } else {
+            discard_without_owner(outcome);
+        }
+    }
+
+    fn cancel(&self, reason: Reason) {
+        if self.front.core.claim() {
             unwind::drop_quietly(self.take_closure());
-            self.core.complete(Outcome::Cancelled);
+            self.front.complete(Outcome::Cancelled(reason));
         }
     }
 
@@ -263,10 +294,8 @@ where
         let cell = unsafe { this.read() };
         // SAFETY: allocated in `new` for this type, with this source.
         unsafe { slab::release::<Self>(this.cast(), cell.source) };
-        cell.core.outcome.with_mut(|outcome| {
-            // SAFETY: the cell is this frame's own now.
-            mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
-        })
+        // SAFETY: the cell is this frame's own now.
+        unsafe { cell.front.take() }
     }
 }
 
@@ -279,7 +308,7 @@ fn discard<T, O: Owner>(outcome: Outcome<T>, owner: O) {
             let (payload, unclaimed) = *panic;
             unwind::catch(|| (unclaimed.0)(payload))
         }
-        Outcome::Value(_) | Outcome::Pending | Outcome::Cancelled | Outcome::Taken => Ok(()),
+        Outcome::Value(_) | Outcome::Pending | Outcome::Cancelled(_) | Outcome::Taken => Ok(()),
     };
     if let Err(payload) = dropped {
         (owner.unclaimed().0)(payload);
@@ -297,7 +326,119 @@ fn discard_without_owner<T>(outcome: Outcome<T>) {
     }
 }
 
-impl<T> Core<T> {
+impl Core {
+    /// Set when there is an outcome.
+    pub(super) fn latch(&self) -> &Latch {
+        &self.latch
+    }
+
+    /// Whether the queue entry has been used up, whatever came of it.
+    pub(super) fn is_used_up(&self) -> bool {
+        // Relaxed: nothing is read after it.
+        self.state.load(Ordering::Relaxed) & QUEUED == 0
+    }
+
+    /// Whether the closure is the caller's now.
+    fn claim(&self) -> bool {
+        // Relaxed: the closure was written before any party got the cell; the bit only
+        // decides between them.
+        let before = self.state.fetch_or(CLAIMED, Ordering::Relaxed);
+        before & CLAIMED == 0 || fault::is(Fault::CellClaimIgnored)
+    }
+
+    /// Drops the closure if nobody has claimed it.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is a party.
+    pub(super) unsafe fn cancel(this: NonNull<Self>, reason: Reason) {
+        // SAFETY: (1): the cell is alive.
+        let manage = unsafe { this.as_ref() }.manage;
+        // SAFETY: this is the cell's own function; (1).
+        unsafe { manage(this, Operation::Cancel(reason)) };
+    }
+
+    /// Ends the queue entry or the handle; the last of the two drops what is left of the outcome, and
+    /// the last party frees the cell.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is that party, and this is its last access.
+    pub(super) unsafe fn release(this: NonNull<Self>, party: usize) {
+        // SAFETY: (1): the party is not released yet.
+        let core = unsafe { this.as_ref() };
+        let manage = core.manage;
+        let other = (QUEUED | HANDLE) & !party;
+        // Ordering: Acquire, with the Release of those that have ended: what they left of the outcome
+        // is dropped here, and the last one frees after all of them. (The exchange needs no Acquire of
+        // its own: it succeeds on the value that was looked at.)
+        let looked = fault::unless(Fault::CellLookRelaxed, Ordering::Acquire);
+        // Ordering: Release, so that this party's accesses come before another's free.
+        let ended = fault::unless(Fault::CellEndNoRelease, Ordering::Release);
+        let mut state = core.state.load(looked);
+        loop {
+            if state & other == 0 && state >= ABORTER {
+                // The other of the two does not come back, so the outcome is this party's. Not so the
+                // memory: an aborter could free it, so the bit stays until the outcome is gone. If there
+                // is none, an aborter is just writing that the closure was cancelled, which needs no drop.
+                if core.latch.is_set() || fault::is(Fault::CellDiscardsUnset) {
+                    // SAFETY: the cell's own function; as just said.
+                    unsafe { manage(this, Operation::Discard(party)) };
+                }
+                // Ordering: as both of the above; aborters may have ended since the look.
+                let order = fault::half(Fault::CellEndNoAcquire, Fault::CellEndNoRelease);
+                let before = core.state.fetch_and(!party, order);
+                if before & !CLAIMED == party {
+                    // SAFETY: the aborters have ended meanwhile, so this one was the last.
+                    unsafe { manage(this, Operation::Free(party)) };
+                }
+                return;
+            }
+            match core.state.compare_exchange_weak(state, state & !party, ended, looked) {
+                Ok(before) if before & !CLAIMED == party => {
+                    // SAFETY: the others have ended before, so this one was the last.
+                    unsafe { manage(this, Operation::Free(party)) };
+                    return;
+                }
+                Ok(_) => return,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Ends an aborter; the last party frees the cell.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is an aborter, and this is its last access.
+    pub(super) unsafe fn release_aborter(this: NonNull<Self>) {
+        // SAFETY: (1): the aborter is not released yet.
+        let core = unsafe { this.as_ref() };
+        let manage = core.manage;
+        // Ordering: Release and Acquire, as in `release`.
+        let order = fault::half(Fault::CellAborterNoAcquire, Fault::CellAborterNoRelease);
+        let before = core.state.fetch_sub(ABORTER, order);
+        if before & !CLAIMED == ABORTER {
+            // SAFETY: the others have ended before; what is left of the outcome they have dropped.
+            unsafe { manage(this, Operation::Free(ABORTER)) };
+        }
+    }
+
+    /// One aborter more.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the handle or an aborter.
+    pub(super) unsafe fn aborter(this: NonNull<Self>) -> Aborter {
+        // SAFETY: (1): the cell is alive.
+        let core = unsafe { this.as_ref() };
+        // Relaxed: the caller's own party keeps the cell alive, and nothing is handed on.
+        core.state.fetch_add(ABORTER, Ordering::Relaxed);
+        Aborter::new(this)
+    }
+}
+
+impl<T> Front<T> {
     /// Writes the outcome and tells the handle.
     fn complete(&self, outcome: Outcome<T>) {
         self.outcome.with_mut(|slot| {
@@ -305,78 +446,18 @@ impl<T> Core<T> {
             unsafe { *slot = outcome }
         });
         // SAFETY: the caller's party is not released yet, so the latch stays alive.
-        unsafe { Latch::set(&raw const self.latch) };
+        unsafe { Latch::set(&raw const self.core.latch) };
     }
 
-    /// Ends one party; the last one frees the cell and drops what is left in it.
+    /// Takes the outcome out.
     ///
     /// # Safety
     ///
-    /// 1. The caller is that party, and this is its last access.
-    unsafe fn release(this: NonNull<Self>, party: u8) {
-        let order = fault::half(Fault::CellEndNoAcquire, Fault::CellEndNoRelease);
-        let other = (QUEUED | HANDLE) & !party;
-        // SAFETY: (1): the party is not released yet.
-        let core = unsafe { this.as_ref() };
-        let manage = core.manage;
-        // Ordering: Release, so that this party's accesses come before the other's free;
-        // Acquire, so that the last one frees after them.
-        let before = core.state.fetch_and(!party, order);
-        if before & other == 0 {
-            // SAFETY: the other party has ended before, so this one was the last.
-            unsafe { manage(this, Operation::Free(party)) };
-        }
-    }
-}
-
-/// The one handle of a cell. Dropping it detaches the job.
-pub(crate) struct Handle<T> {
-    core: NonNull<Core<T>>,
-}
-
-// SAFETY: a handle moves the value to its thread, and touches nothing else of the cell but
-// atomics. The closure is `Send` and only dropped here.
-unsafe impl<T: Send> Send for Handle<T> {}
-// SAFETY: through a shared handle one can look at the latch and cancel, both atomic.
-unsafe impl<T: Send> Sync for Handle<T> {}
-
-impl<T> Handle<T> {
-    fn core(&self) -> &Core<T> {
-        // SAFETY: `HANDLE` is set until this handle is dropped.
-        unsafe { self.core.as_ref() }
-    }
-
-    /// Set when there is an outcome.
-    pub(crate) fn latch(&self) -> &Latch {
-        &self.core().latch
-    }
-
-    /// Drops the closure if it has not begun to run; the outcome is then `Cancelled`.
-    pub(crate) fn cancel(&self) {
-        let manage = self.core().manage;
-        // SAFETY: this is the cell's own function, and the handle is alive.
-        unsafe { manage(self.core, Operation::Cancel) };
-    }
-
-    /// Takes the outcome out; `Taken` leaves in its place. Call it once the latch is set.
-    pub(crate) fn take(&mut self) -> Outcome<T> {
-        assert!(self.latch().is_set(), "no outcome yet");
-        self.core().outcome.with_mut(|outcome| {
-            // SAFETY: the latch is set, so the outcome is the handle's.
+    /// 1. The outcome is the caller's.
+    pub(super) unsafe fn take(&self) -> Outcome<T> {
+        self.outcome.with_mut(|outcome| {
+            // SAFETY: (1).
             mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
         })
-    }
-}
-
-impl<T> Drop for Handle<T> {
-    fn drop(&mut self) {
-        // SAFETY: the handle's last access.
-        unsafe { Core::release(self.core, HANDLE) };
-    }
-}
-
-impl<T> fmt::Debug for Handle<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("finished", &self.latch().is_set()).finish()
     }
 }

@@ -1,5 +1,6 @@
 //! Why a handle has no value.
 
+use super::cell::{Outcome, Reason};
 use crate::unwind::Payload;
 use std::any::Any;
 use std::fmt;
@@ -20,8 +21,7 @@ pub struct JoinError(Kind);
 
 enum Kind {
     Panicked(Payload),
-    Cancelled,
-    ShutDown,
+    Dropped(Reason),
 }
 
 impl JoinError {
@@ -29,12 +29,9 @@ impl JoinError {
         Self(Kind::Panicked(payload))
     }
 
-    pub(crate) fn cancelled() -> Self {
-        Self(Kind::Cancelled)
-    }
-
-    pub(crate) fn shut_down() -> Self {
-        Self(Kind::ShutDown)
+    /// The closure was dropped unrun.
+    pub(crate) fn dropped(reason: Reason) -> Self {
+        Self(Kind::Dropped(reason))
     }
 
     /// Whether the closure panicked.
@@ -42,15 +39,27 @@ impl JoinError {
         matches!(self.0, Kind::Panicked(_))
     }
 
-    /// Whether the closure was dropped unrun: aborted through its handle, cancelled by a
-    /// shutdown, or refused because the pool was shutting down already.
+    /// Whether the closure was dropped unrun, for whichever reason: it was aborted through a handle,
+    /// [shut down](Self::is_shut_down) or [discarded](Self::is_discarded).
     pub fn is_cancelled(&self) -> bool {
         !self.is_panic()
     }
 
-    /// Whether the closure was refused because the pool was shutting down already.
+    /// Whether the closure was dropped unrun through [`JoinHandle::abort`](crate::JoinHandle::abort) or
+    /// an [`AbortHandle`](crate::AbortHandle).
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.0, Kind::Dropped(Reason::Aborted))
+    }
+
+    /// Whether the closure was dropped unrun by a shutdown: it was still queued when that cancelled it,
+    /// or was refused because the shutdown had begun already.
     pub fn is_shut_down(&self) -> bool {
-        matches!(self.0, Kind::ShutDown)
+        matches!(self.0, Kind::Dropped(Reason::ShutDown))
+    }
+
+    /// Whether the closure was dropped unrun to make room, or for want of room, in a full queue.
+    pub fn is_discarded(&self) -> bool {
+        matches!(self.0, Kind::Dropped(Reason::Discarded))
     }
 
     /// The panic's payload, for [`resume_unwind`](std::panic::resume_unwind).
@@ -75,14 +84,25 @@ impl JoinError {
     }
 }
 
+impl<T> Outcome<T> {
+    /// For whoever has waited for it.
+    pub(crate) fn into_result(self) -> Result<T, JoinError> {
+        match self {
+            Self::Value(value) => Ok(value),
+            Self::Panicked(panic) => Err(JoinError::panicked(panic.0)),
+            Self::Cancelled(reason) => Err(JoinError::dropped(reason)),
+            Self::Pending | Self::Taken => unreachable!("set once and taken once"),
+        }
+    }
+}
+
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Panicked(payload) => {
                 f.debug_tuple("Panicked").field(&message(payload).unwrap_or("..")).finish()
             }
-            Kind::Cancelled => f.write_str("Cancelled"),
-            Kind::ShutDown => f.write_str("ShutDown"),
+            Kind::Dropped(reason) => write!(f, "{reason:?}"),
         }
     }
 }
@@ -94,8 +114,13 @@ impl fmt::Display for JoinError {
                 Some(message) => write!(f, "the closure panicked: {message}"),
                 None => f.write_str("the closure panicked"),
             },
-            Kind::Cancelled => f.write_str("the closure was cancelled before it ran"),
-            Kind::ShutDown => f.write_str("the thread pool has been shut down"),
+            Kind::Dropped(Reason::Aborted) => f.write_str("the closure was aborted before it ran"),
+            Kind::Dropped(Reason::ShutDown) => {
+                f.write_str("the closure did not run: its pool has been shut down")
+            }
+            Kind::Dropped(Reason::Discarded) => {
+                f.write_str("the closure was discarded from a full queue before it ran")
+            }
         }
     }
 }

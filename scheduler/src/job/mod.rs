@@ -8,6 +8,7 @@
 pub(crate) mod cell;
 pub(crate) mod detached;
 pub(crate) mod error;
+pub(crate) mod party;
 /// For models of its own.
 #[cfg(scheduler_loom)]
 #[path = "slab.rs"]

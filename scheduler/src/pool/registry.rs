@@ -12,7 +12,7 @@ use crate::queue::{Head, Injector, Steal, Stealer, Tail};
 use crate::sleep::Sleep;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Ordering, spin_loop};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Instant, Ordering, spin_loop};
 use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -395,6 +395,15 @@ pub(crate) fn wait(latch: &Latch) {
     match Worker::current() {
         Some(worker) => worker.run_until(latch, super::worker::Role::Waiting),
         None => latch.wait(),
+    }
+}
+
+/// As [`wait`], but not beyond `deadline`; a worker finishes the job that it runs then. True if the
+/// latch is set.
+pub(crate) fn wait_until(latch: &Latch, deadline: Instant) -> bool {
+    match Worker::current() {
+        Some(worker) => worker.run_until_deadline(latch, deadline),
+        None => latch.wait_until(deadline),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
-    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, LINGER_ROUNDS, SEARCH_ROUNDS, SPINS_PER_ROUND,
-    spin_loop, start,
+    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, Instant, LINGER_ROUNDS, SEARCH_ROUNDS,
+    SPINS_PER_ROUND, spin_loop, start,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -237,9 +237,22 @@ impl Worker {
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
-            let Some(job) = job.or_else(|| self.find(latch, role)) else { return };
+            let Some(job) = job.or_else(|| self.find(latch, role, None)) else { return };
             self.run(job);
         }
+    }
+
+    /// As [`run_until`](Self::run_until) in a wait, but begins no job after `deadline`. True if the
+    /// latch is set.
+    pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
+        while !latch.is_set() && Instant::now() < deadline {
+            let job = self.take_local();
+            let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));
+            if let Some(job) = job {
+                self.run(job);
+            }
+        }
+        latch.is_set()
     }
 
     /// Runs what is left in the own deque. That is nothing when a pool ends, unless an exit handler
@@ -325,9 +338,10 @@ impl Worker {
         (first..n).chain(0..first).filter(move |&victim| victim != me)
     }
 
-    /// A job from elsewhere; sleeps while there is none. `None`: the latch is set.
+    /// A job from elsewhere; sleeps while there is none. `None`: the latch is set, or the deadline has
+    /// passed.
     #[cold]
-    fn find(&self, latch: &Latch, role: Role) -> Option<JobRef> {
+    fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
         if let Some(job) = self.force_again().or_else(|| self.steal_public()) {
             return Some(job);
         }
@@ -359,8 +373,8 @@ impl Worker {
                 return Some(job);
             }
             self.counters().parks.add(1);
-            match prepared.sleep(latch) {
-                Woken::ByLatch => return None,
+            match prepared.sleep(latch, deadline) {
+                Woken::ByLatch | Woken::ByClock => return None,
                 Woken::ToSearch => {
                     self.counters().wakes.add(1);
                     searching = true;

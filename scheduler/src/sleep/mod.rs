@@ -31,7 +31,7 @@ use crate::latch::{Latch, Watch};
 use crate::park::Parker;
 use crate::sync::asymmetric::{self, Barrier, light};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicU8, OnceLock, Ordering, spin_loop};
+use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, spin_loop};
 use crossbeam_utils::CachePadded;
 pub(crate) use word::Word;
 
@@ -63,6 +63,8 @@ pub(crate) enum Woken {
     ToSearch,
     /// By the latch that it watched: it is busy again.
     ByLatch,
+    /// By its deadline: it is busy again.
+    ByClock,
 }
 
 impl Sleep {
@@ -207,14 +209,18 @@ impl Prepared<'_> {
         }
     }
 
-    /// Parks until somebody wakes this worker for work, or `latch` is set.
-    pub(crate) fn sleep(self, latch: &Latch) -> Woken {
+    /// Parks until somebody wakes this worker for work, or `latch` is set, or the deadline has passed.
+    pub(crate) fn sleep(self, latch: &Latch, deadline: Option<Instant>) -> Woken {
         let parker = self.sleep.parker(self.index);
         let slot = &self.sleep.slots[self.index];
+        let mut late = false;
         if latch.watch(parker) == Watch::Watching {
             // Relaxed, see `wake_slot`.
-            while slot.state.load(Ordering::Relaxed) != WOKEN && !latch.is_set() {
-                parker.park();
+            while slot.state.load(Ordering::Relaxed) != WOKEN && !latch.is_set() && !late {
+                match deadline {
+                    None => parker.park(),
+                    Some(deadline) => late = !parker.park_until(deadline),
+                }
                 if fault::is(Fault::SleepTrustsToken) {
                     break;
                 }
@@ -223,7 +229,7 @@ impl Prepared<'_> {
         }
         if self.end_sleep() {
             let _ = self.sleep.word.end_sleep();
-            Woken::ByLatch
+            if late { Woken::ByClock } else { Woken::ByLatch }
         } else {
             Woken::ToSearch
         }

@@ -109,6 +109,10 @@ faults! {
     CellEndNoAcquire: "cell: a party ends with Release alone",
     CellEndNoRelease: "cell: a party ends with Acquire alone",
     CellClaimIgnored: "cell: a claim always succeeds",
+    CellLookRelaxed: "cell: a party looks relaxed whether the other has ended",
+    CellDiscardsUnset: "cell: a party drops an outcome that is being written",
+    CellAborterNoAcquire: "cell: an aborter ends with Release alone",
+    CellAborterNoRelease: "cell: an aborter ends with Acquire alone",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

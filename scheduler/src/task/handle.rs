@@ -1,23 +1,44 @@
 //! What the caller of `spawn` holds.
 
-use crate::job::cell::{Handle, Outcome};
+use super::abort::{AbortHandle, AbortOnDrop};
+use crate::job::cell::Reason;
 use crate::job::error::JoinError;
-use crate::pool::registry::wait;
+use crate::job::party::Handle;
+use crate::latch::Watcher;
+use crate::pool::registry::{wait, wait_until};
+use crate::sync::Instant;
+use crate::unwind;
 use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-/// The handle of a spawned closure. Dropping it detaches the closure, which then runs all the
-/// same.
+/// The handle of a closure that was submitted: by [`spawn`](crate::spawn), an executor, a timer.
+/// Dropping it detaches the closure, which then runs all the same; see
+/// [`abort_on_drop`](Self::abort_on_drop) for the opposite.
 ///
 /// If a detached closure panics, the panic goes to the pool's
 /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler); so it does if the handle is
 /// dropped without a look at the panic. Dropping a handle never panics.
+///
+/// Methods that can give the value take the handle, and hand it back if there is none yet: a value
+/// cannot be taken twice.
+///
+/// # As a future
+///
+/// It is a `Future` of what [`join`](Self::join) returns, for any executor: no runtime is needed, and
+/// no thread blocks. Dropping the future detaches, as above. Like most futures it panics if it is
+/// polled again after it was ready.
 #[must_use = "dropping the handle detaches the closure; write `drop(handle)` if that is meant"]
 pub struct JoinHandle<T>(State<T>);
 
 enum State<T> {
     Submitted(Handle<T>),
-    /// The pool was shutting down.
-    Refused,
+    /// The closure was dropped instead of submitted.
+    Refused(Reason),
+    /// As a future, it has been ready.
+    Taken,
 }
 
 impl<T> JoinHandle<T> {
@@ -25,16 +46,22 @@ impl<T> JoinHandle<T> {
         Self(State::Submitted(handle))
     }
 
-    pub(crate) fn refused() -> Self {
-        Self(State::Refused)
+    /// Of a closure that was not submitted.
+    pub(crate) fn refused(reason: Reason) -> Self {
+        Self(State::Refused(reason))
     }
 
     /// Waits for the closure and returns its value.
     ///
     /// # Errors
     ///
-    /// If the closure panicked, or never ran: it was aborted, a shutdown cancelled it, or the
-    /// pool had been shut down when it was spawned.
+    /// If the closure panicked, or never ran: it was aborted, a shutdown cancelled it, the queue that
+    /// it was in discarded it, or the pool had been shut down when it was spawned. [`JoinError`]
+    /// tells these apart.
+    ///
+    /// # Panics
+    ///
+    /// If the handle has been awaited to its end.
     ///
     /// # On a worker
     ///
@@ -49,13 +76,87 @@ impl<T> JoinHandle<T> {
     /// # Ok::<(), scheduler::JoinError>(())
     /// ```
     pub fn join(self) -> Result<T, JoinError> {
-        let State::Submitted(mut handle) = self.0 else { return Err(JoinError::shut_down()) };
-        wait(handle.latch());
-        match handle.take() {
-            Outcome::Value(value) => Ok(value),
-            Outcome::Panicked(panic) => Err(JoinError::panicked(panic.0)),
-            Outcome::Cancelled => Err(JoinError::cancelled()),
-            Outcome::Pending | Outcome::Taken => unreachable!("set once and taken once"),
+        match &self.0 {
+            State::Submitted(handle) => wait(handle.latch()),
+            State::Refused(_) | State::Taken => {}
+        }
+        self.take()
+    }
+
+    /// As [`join`](Self::join), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is the handle itself: the closure has not ended by then. It goes on. With a
+    /// `timeout` of zero this is [`try_join`](Self::try_join).
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    ///
+    /// # On a worker
+    ///
+    /// Runs other jobs meanwhile, each to its end: it returns later if one of them takes longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    ///
+    /// let (go, gone) = mpsc::channel();
+    /// let handle = scheduler::spawn(move || gone.recv());
+    /// let handle = handle.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// go.send("went on").unwrap();
+    /// assert_eq!(handle.join()?, Ok("went on"));
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        let State::Submitted(handle) = &self.0 else { return Ok(self.take()) };
+        let ended = match Instant::now().checked_add(timeout) {
+            Some(deadline) => wait_until(handle.latch(), deadline),
+            // Beyond what the clock can say.
+            None => {
+                wait(handle.latch());
+                true
+            }
+        };
+        if ended { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// What [`join`](Self::join) would return, if it would do so at once.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is the handle itself: the closure has not ended.
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut handle = scheduler::spawn(|| 6 * 7);
+    /// let answer = loop {
+    ///     match handle.try_join() {
+    ///         Ok(answer) => break answer?,
+    ///         Err(unfinished) => handle = unfinished,
+    ///     }
+    /// };
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
+    pub fn try_join(self) -> Result<Result<T, JoinError>, Self> {
+        if self.is_finished() { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// The outcome, which is there.
+    fn take(self) -> Result<T, JoinError> {
+        match self.0 {
+            State::Submitted(mut handle) => handle.take().into_result(),
+            State::Refused(reason) => Err(JoinError::dropped(reason)),
+            State::Taken => panic!("the handle has given its value already, as a future"),
         }
     }
 
@@ -63,17 +164,117 @@ impl<T> JoinHandle<T> {
     pub fn is_finished(&self) -> bool {
         match &self.0 {
             State::Submitted(handle) => handle.latch().is_set(),
-            State::Refused => true,
+            State::Refused(_) | State::Taken => true,
         }
     }
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
-    /// gives an error that [`is_cancelled`](JoinError::is_cancelled). A closure that runs, or
+    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
     /// has ended, is not affected.
     pub fn abort(&self) {
         if let State::Submitted(handle) = &self.0 {
             handle.cancel();
         }
+    }
+
+    /// Something to [`abort`](Self::abort) the closure with, wherever the handle is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv());
+    /// let handle = pool.spawn(|| "never");
+    /// let aborter = handle.abort_handle();
+    /// std::thread::spawn(move || aborter.abort()).join().unwrap();
+    /// assert!(handle.join().unwrap_err().is_aborted());
+    /// # drop(go);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(match &self.0 {
+            State::Submitted(handle) => Some(handle.aborter()),
+            State::Refused(_) | State::Taken => None,
+        })
+    }
+
+    /// The same handle, but dropping it [aborts](Self::abort) the closure instead of detaching it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = scheduler::spawn(|| 1).abort_on_drop();
+    /// assert_eq!(handle.into_inner().join()?, 1);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
+    pub fn abort_on_drop(self) -> AbortOnDrop<T> {
+        AbortOnDrop::new(self)
+    }
+
+    /// Calls `f` with what [`join`](Self::join) would return, when there is something to return. The
+    /// closure is not detached: a panic of it goes to `f`.
+    ///
+    /// `f` runs on the thread that brings the outcome: mostly the worker that ran the closure; the
+    /// one that aborts or discards it; the caller, here and now, if the closure has ended already. It
+    /// should be short. If it panics, the panic hook has reported it, and that is all.
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// scheduler::spawn(|| 6 * 7).on_done(move |answer| sender.send(answer.unwrap()).unwrap());
+    /// assert_eq!(receiver.recv(), Ok(42));
+    /// ```
+    pub fn on_done<F>(self, f: F)
+    where
+        F: FnOnce(Result<T, JoinError>) + Send + 'static,
+        T: Send + 'static,
+    {
+        let call = |result| {
+            if let Err(payload) = unwind::catch(|| f(result)) {
+                unwind::drop_quietly(payload);
+            }
+        };
+        match self.0 {
+            State::Submitted(handle) => {
+                handle.on_outcome(move |outcome| call(outcome.into_result()));
+            }
+            state => call(Self(state).take()),
+        }
+    }
+
+    /// Has `call` called when the closure has ended, on the thread that brings the outcome, or here
+    /// and now. It takes the place of an earlier one, and must not panic.
+    pub(crate) fn when_finished(&mut self, call: Box<dyn FnOnce() + Send>) {
+        let refused = match &mut self.0 {
+            State::Submitted(handle) => handle.subscribe(Watcher::Call(call)),
+            State::Refused(_) | State::Taken => Err(Watcher::Call(call)),
+        };
+        if let Err(Watcher::Call(call)) = refused {
+            call();
+        }
+    }
+}
+
+/// Nothing in it is pinned.
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Submitted(handle) = &mut self.0
+            && !handle.latch().is_set()
+            && handle.subscribe(Watcher::Waker(context.waker().clone())).is_ok()
+        {
+            return Poll::Pending;
+        }
+        Poll::Ready(Self(mem::replace(&mut self.0, State::Taken)).take())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Work that is submitted: it owns its data, and nobody has to wait for it.
 
+mod abort;
 mod handle;
 mod spawn;
 
+pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
 pub use spawn::{Rejected, Yield, is_cancelled, spawn, yield_now};

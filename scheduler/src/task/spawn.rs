@@ -1,7 +1,7 @@
 //! Submitting a closure.
 
 use super::JoinHandle;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
@@ -91,7 +91,7 @@ where
     match Worker::current() {
         Some(worker) => {
             let spawned = spawn_on(worker.registry(), f, Location::caller());
-            spawned.unwrap_or_else(|_| JoinHandle::refused())
+            spawned.unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
         }
         None => global().spawn(f),
     }
@@ -105,7 +105,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.try_spawn(f).unwrap_or_else(|_| JoinHandle::refused())
+        self.try_spawn(f).unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
     }
 
     /// [`spawn`](Self::spawn), with the closure handed back if the pool is shutting down.
@@ -156,8 +156,8 @@ where
     let root = Root { registry: NonNull::from(registry), site };
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
-    let (job, handle) = unsafe { cell::new(f, root) };
-    registry.submit_root(job);
+    let (entry, handle) = unsafe { cell::new(f, root) };
+    registry.submit_root(entry.into_job());
     Ok(JoinHandle::submitted(handle))
 }
 

@@ -1,0 +1,113 @@
+//! Aborting what has not begun.
+
+use super::JoinHandle;
+use crate::job::error::JoinError;
+use crate::job::party::Aborter;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Aborts a submitted closure from wherever it is; its [`JoinHandle`] can be elsewhere, or gone.
+///
+/// Made by [`JoinHandle::abort_handle`]; clones abort the same closure. It keeps neither the closure
+/// nor its value.
+#[derive(Clone)]
+pub struct AbortHandle(Option<Aborter>);
+
+impl AbortHandle {
+    /// `None`: of a closure that was never submitted.
+    pub(super) fn new(aborter: Option<Aborter>) -> Self {
+        Self(aborter)
+    }
+
+    /// As [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        if let Some(aborter) = &self.0 {
+            aborter.cancel();
+        }
+    }
+
+    /// As [`JoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        self.0.as_ref().is_none_or(Aborter::is_finished)
+    }
+}
+
+impl fmt::Debug for AbortHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortHandle").field("finished", &self.is_finished()).finish()
+    }
+}
+
+/// A [`JoinHandle`] that aborts its closure when it is dropped. Made by
+/// [`JoinHandle::abort_on_drop`]; a future as well.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let (go, gone) = std::sync::mpsc::channel::<()>();
+/// let busy = pool.spawn(move || gone.recv());
+/// let (sender, receiver) = std::sync::mpsc::channel::<()>();
+/// drop(pool.spawn(move || sender).abort_on_drop());
+/// assert!(receiver.recv().is_err(), "the closure has been dropped, with the sender in it");
+/// # drop(go);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it aborts the closure"]
+pub struct AbortOnDrop<T>(Option<JoinHandle<T>>);
+
+/// Until `into_inner`, which takes the whole.
+const THERE: &str = "the handle is there";
+
+impl<T> AbortOnDrop<T> {
+    pub(super) fn new(handle: JoinHandle<T>) -> Self {
+        Self(Some(handle))
+    }
+
+    /// The plain handle, which detaches again.
+    pub fn into_inner(mut self) -> JoinHandle<T> {
+        self.0.take().expect(THERE)
+    }
+
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn join(self) -> Result<T, JoinError> {
+        self.into_inner().join()
+    }
+}
+
+impl<T> Deref for AbortOnDrop<T> {
+    type Target = JoinHandle<T>;
+
+    fn deref(&self) -> &JoinHandle<T> {
+        self.0.as_ref().expect(THERE)
+    }
+}
+
+impl<T> DerefMut for AbortOnDrop<T> {
+    fn deref_mut(&mut self) -> &mut JoinHandle<T> {
+        self.0.as_mut().expect(THERE)
+    }
+}
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut **self).poll(context)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.abort();
+        }
+    }
+}
