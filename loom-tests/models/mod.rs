@@ -97,6 +97,7 @@ models! {
         stuck_leaf_behind_a_stolen_one: Some(3),
         stuck_leaf_without_a_barrier: Some(3),
         latch_and_claim_at_once: Some(3),
+        deadline_against_a_claim: None,
         worker_exits_while_it_is_listed: Some(3),
         claim_against_a_worker_that_did_not_search: None,
         leaver_wakes_a_sleeper_that_it_counts: None,

@@ -10,6 +10,7 @@ use crate::latch::Latch;
 use crate::pool::worker::Role;
 use crate::queue::Steal;
 use crate::sleep::{Sleep, Woken};
+use crate::sync::Instant;
 use crate::sync::asymmetric::{heavy, set_absent};
 use std::rc::Rc;
 
@@ -232,9 +233,9 @@ pub(super) fn latch_and_claim_at_once() {
     ledger::all_ran(1);
 }
 
-/// Worker 1 of two goes to sleep on a latch while `f` runs. (No rig: what its workers do beforehand
+/// Worker 1 of two goes to sleep on a latch, up to a deadline, while `f` runs. (No rig: what its workers do beforehand
 /// would order more. Nor a loop that yields: after a yield loom shows no old values.)
-fn against_a_sleeper(f: impl FnOnce(&Sleep, *const Latch)) {
+fn against_a_sleeper(deadline: Option<Instant>, f: impl FnOnce(&Sleep, *const Latch)) {
     let shared = Rc::new((Sleep::new(2), Latch::new()));
     let sleeper = Rc::clone(&shared);
     let sleeper = spawn(move || {
@@ -242,7 +243,7 @@ fn against_a_sleeper(f: impl FnOnce(&Sleep, *const Latch)) {
         sleep.enlist(1);
         let prepared = sleep.prepare(1, false);
         heavy();
-        if prepared.sleep(latch, None) == Woken::ToSearch {
+        if prepared.sleep(latch, deadline) == Woken::ToSearch {
             sleep.leave_search();
         }
     });
@@ -254,16 +255,22 @@ fn against_a_sleeper(f: impl FnOnce(&Sleep, *const Latch)) {
 
 /// Who claims a worker can unpark it, although the worker has not changed the word before.
 pub(super) fn claim_against_a_worker_that_did_not_search() {
-    against_a_sleeper(|sleep, latch| {
+    against_a_sleeper(None, |sleep, latch| {
         sleep.announce_to(1);
         // SAFETY: the caller keeps it alive.
         unsafe { Latch::set(latch) };
     });
 }
 
+/// A worker gives up at its deadline, which has passed, while another claims it: one of the two ends the
+/// sleep and counts it out, and nobody needs to set the latch.
+pub(super) fn deadline_against_a_claim() {
+    against_a_sleeper(Some(Instant::now()), |sleep, _| sleep.announce_to(1));
+}
+
 /// The last searcher leaves after it has counted a sleeper: it finds that one and wakes it.
 pub(super) fn leaver_wakes_a_sleeper_that_it_counts() {
-    against_a_sleeper(|sleep, latch| {
+    against_a_sleeper(None, |sleep, latch| {
         assert!(sleep.try_search());
         let counted = sleep.word().peek().sleeping() != 0;
         sleep.leave_search();
@@ -277,7 +284,7 @@ pub(super) fn leaver_wakes_a_sleeper_that_it_counts() {
 /// A worker breaks off its sleep after it has counted another one asleep and nobody searching: it
 /// wakes that one.
 pub(super) fn canceller_wakes_a_sleeper_that_it_counts() {
-    against_a_sleeper(|sleep, latch| {
+    against_a_sleeper(None, |sleep, latch| {
         sleep.enlist(0);
         let prepared = sleep.prepare(0, false);
         let counted = sleep.word().peek().sleeping() == 2;

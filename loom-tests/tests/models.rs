@@ -107,6 +107,7 @@ models! {
     stuck_leaf_behind_a_stolen_one,
     stuck_leaf_without_a_barrier,
     latch_and_claim_at_once,
+    deadline_against_a_claim,
     worker_exits_while_it_is_listed,
     claim_against_a_worker_that_did_not_search,
     leaver_wakes_a_sleeper_that_it_counts,

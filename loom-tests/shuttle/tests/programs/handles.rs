@@ -7,8 +7,11 @@ use scheduler_shuttle::{JoinHandle, Pinning, Shutdown, ThreadPool, task};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::panic;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 const THREADS: usize = 3;
 const JOBS: usize = 8;
@@ -33,6 +36,13 @@ pub(crate) fn handles_at_random() {
     count(&pool);
 }
 
+/// A waker that is not to be left behind.
+struct Remembers(#[expect(dead_code, reason = "for its drop")] Drops);
+
+impl Wake for Remembers {
+    fn wake(self: Arc<Self>) {}
+}
+
 /// How many it has aborted, perhaps too late.
 fn use_handles(pool: &ThreadPool, first: usize) -> usize {
     let mut rng = thread_rng();
@@ -48,7 +58,7 @@ fn use_handles(pool: &ThreadPool, first: usize) -> usize {
             Drops::new(id)
         });
         work(rng.gen_range(0..8));
-        match rng.gen_range(0..6) {
+        match rng.gen_range(0..10) {
             0 => drop(handle),
             1 => {
                 handle.abort();
@@ -68,6 +78,25 @@ fn use_handles(pool: &ThreadPool, first: usize) -> usize {
                 }
                 later.push(handle);
             }
+            5 => {
+                let aborter = handle.abort_handle();
+                drop(handle);
+                aborter.clone().abort();
+                aborted += 1;
+            }
+            6 => {
+                let told = Drops::new(id);
+                handle.on_done(move |value| drop((told, value)));
+            }
+            7 => {
+                let mut handle = handle;
+                let waker = Waker::from(Arc::new(Remembers(Drops::new(id))));
+                let _ = Pin::new(&mut handle).poll(&mut Context::from_waker(&waker));
+            }
+            8 => match handle.join_timeout(Duration::from_millis(1)) {
+                Ok(value) => drop(value.expect("nobody aborted it")),
+                Err(handle) => later.push(handle),
+            },
             _ => later.push(handle),
         }
     }

@@ -75,8 +75,8 @@ const FOUND_BY: &[Seeded] = &[
     pct("LeaveWakesNobody", "branches_that_wait_for_each_other"),
     random("LatchSetNoWake", "short_lives"),
     pct("LatchSetNoWake", "short_lives"),
-    random("LatchUnwatchForgets", "panics_that_nobody_takes"),
-    pct("LatchUnwatchForgets", "short_lives"),
+    random("LatchUnwatchForgets", "handles_at_random"),
+    pct("LatchUnwatchForgets", "handles_at_random"),
     random("PartsSettleForgetsLocal", "nested_scopes_on_a_worker"),
     pct("PartsSettleForgetsLocal", "parts_that_wait_for_each_other"),
     random("JoinPanicLeaves", "join_tree_with_panics"),
@@ -149,6 +149,9 @@ const ORDERINGS: &[&str] = &[
     "CellLoadRelaxed",
     "CellEndNoAcquire",
     "CellEndNoRelease",
+    "CellLookRelaxed",
+    "CellAborterNoAcquire",
+    "CellAborterNoRelease",
 ];
 
 /// Others that no program here can be counted on to find, and why.
@@ -162,6 +165,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("SpillTellsNobody", "as above, for what is spilled"),
     ("ScopePanicLeaves", "no program's scope panics in its body while parts run; loom's do"),
     ("LookIgnoresRetry", "a narrow race: no sample of some thousand schedules came to it"),
+    ("CellDiscardsUnset", "a data race between two steps that shuttle does not take apart"),
     ("LatchWatchIgnoresSet", "changes nothing that can be observed, see the kill table of loom"),
     ("LatchTouchedAfterSet", "reads freed memory: noticed when there is nonsense in it, by luck"),
     ("ParkIgnoresToken", "shuttle's park may end without a reason, as std's, and that helps"),
