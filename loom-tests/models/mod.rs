@@ -150,6 +150,7 @@ models! {
         double_shutdown: Some(3),
         shutdown_from_a_worker: Some(3),
         shutdown_of_an_idle_pool: Some(3),
+        take_back_racing_a_start: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
         cancel_in_the_head_of_a_stuck_worker: Some(3),
         cancel_before_a_stuck_spawner: Some(3),

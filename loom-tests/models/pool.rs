@@ -221,6 +221,24 @@ pub(super) fn shutdown_of_an_idle_pool() {
     assert!(pool.shutdown(Shutdown::Drain).stragglers.is_empty());
 }
 
+/// A queued closure is taken back, or a worker is quicker: it runs once, and its handle gets the value. The
+/// pool ends without it.
+pub(super) fn take_back_racing_a_start() {
+    let pool = sleeping_pool(1);
+    let captured = Drops(0);
+    let handle = pool.spawn(move || {
+        ledger::run(0);
+        drop(captured);
+    });
+    let queued = pool.shutdown_now();
+    let taken = queued.len();
+    assert_eq!(pool.shutdown(Shutdown::Drain).cancelled, 0);
+    assert_eq!(ledger::runs(0) as usize + taken, 1);
+    queued.into_iter().for_each(task::Task::run);
+    assert!(handle.join().is_ok());
+    assert_eq!((ledger::runs(0), ledger::drops(0)), (1, 1));
+}
+
 /// A queued closure is cancelled although the one worker never comes to it: what runs there
 /// ends only when the queued one has been dropped.
 pub(super) fn cancel_behind_a_stuck_worker() {

@@ -156,6 +156,7 @@ models! {
     double_shutdown,
     shutdown_from_a_worker,
     shutdown_of_an_idle_pool,
+    take_back_racing_a_start,
     cancel_behind_a_stuck_worker,
     cancel_in_the_head_of_a_stuck_worker,
     cancel_before_a_stuck_spawner,

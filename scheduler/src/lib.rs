@@ -101,7 +101,7 @@ pub use pool::global::{global, try_global};
 pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 pub use pool::{ThreadPool, current_num_threads, current_thread_index};
 pub use sync::asymmetric::Barrier;
-pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Rejected, Yield, spawn, yield_now};
+pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Rejected, Task, Yield, spawn, yield_now};
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

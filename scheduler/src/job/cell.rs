@@ -32,6 +32,7 @@ use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use crate::unwind::{self, Payload};
+use std::cell::Cell as Plain;
 use std::mem;
 use std::ptr::NonNull;
 
@@ -57,6 +58,13 @@ pub(crate) trait Owner: Copy + Send {
 
     /// The queue entry is used up: the owner may be gone after this call.
     fn ended(self, fate: Fate);
+
+    /// An owner for a closure that leaves what it belongs to, unrun, and lives on as an
+    /// [`Orphan`](super::party::Orphan): [`ended`](Self::ended) has been called for the former
+    /// owner. `None`: it cannot leave.
+    fn orphan(self) -> Option<Self> {
+        None
+    }
 }
 
 /// How a queue entry ended.
@@ -92,9 +100,11 @@ pub(crate) enum Reason {
     Discarded,
 }
 
-pub(super) enum Operation {
+pub(super) enum Operation<'a> {
     /// If nobody has claimed the closure.
     Cancel(Reason),
+    /// By the queue entry: whether the cell has an owner now that needs nobody.
+    Orphan(&'a mut bool),
     /// The outcome, by the party that has it now.
     Discard(usize),
     /// By the party that was last.
@@ -106,7 +116,7 @@ pub(super) enum Operation {
 pub(super) struct Core {
     header: Header,
     /// What needs the types of the closure and its value.
-    manage: unsafe fn(NonNull<Core>, Operation),
+    manage: unsafe fn(NonNull<Core>, Operation<'_>),
     latch: Latch,
     state: AtomicUsize,
 }
@@ -121,7 +131,8 @@ pub(super) struct Front<T> {
 #[repr(C)]
 struct Cell<F, T, O> {
     front: Front<T>,
-    owner: O,
+    /// Read and written by the queue entry; once that has ended, read by the last party.
+    owner: Plain<O>,
     source: slab::Source,
     closure: UnsafeCell<Option<F>>,
 }
@@ -150,7 +161,7 @@ where
             },
             outcome: UnsafeCell::new(Outcome::Pending),
         },
-        owner,
+        owner: Plain::new(owner),
         source,
         closure: UnsafeCell::new(Some(closure)),
     };
@@ -160,7 +171,7 @@ where
     // SAFETY: the cell is freed only after the queue entry has been used; closure and value
     // are `Send`; this is its one `JobRef`.
     let entry = unsafe { JobRef::new(cell.cast()) };
-    (Entry(entry), Handle { front: cell.cast() })
+    (Entry(entry.into_cell()), Handle { front: cell.cast() })
 }
 
 impl<F, T, O> Cell<F, T, O>
@@ -173,7 +184,7 @@ where
         let this = header.cast::<Self>();
         // SAFETY: `QUEUED` is set until `release` below, so the cell is alive.
         let cell = unsafe { this.as_ref() };
-        let owner = cell.owner;
+        let owner = cell.owner.get();
         // Ordering: Acquire, with the other parties' Release when they were dropped: if they are gone,
         // the cell is this thread's alone.
         let order = fault::unless(Fault::CellLoadRelaxed, Ordering::Acquire);
@@ -200,7 +211,7 @@ where
     unsafe fn run_detached(this: NonNull<Self>) -> Fate {
         // SAFETY: (1).
         let cell = unsafe { this.as_ref() };
-        let owner = cell.owner;
+        let owner = cell.owner.get();
         // An aborted closure is gone already.
         let closure = cell.take_closure();
         // SAFETY: (1).
@@ -229,13 +240,14 @@ where
     /// Runs or cancels the claimed closure, and tells the handle.
     fn execute(&self) -> Fate {
         let Some(closure) = self.take_closure() else { return Fate::Cancelled };
-        let (outcome, fate) = if self.owner.cancels() {
+        let owner = self.owner.get();
+        let (outcome, fate) = if owner.cancels() {
             unwind::drop_quietly(closure);
             (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
-            let outcome = match self.owner.run(closure) {
+            let outcome = match owner.run(closure) {
                 Ok(value) => Outcome::Value(value),
-                Err(payload) => Outcome::Panicked(Box::new((payload, self.owner.unclaimed()))),
+                Err(payload) => Outcome::Panicked(Box::new((payload, owner.unclaimed()))),
             };
             (outcome, Fate::Ran)
         };
@@ -244,23 +256,32 @@ where
     }
 
     /// [`Core::manage`] of a cell.
-    unsafe fn manage(core: NonNull<Core>, operation: Operation) {
+    unsafe fn manage(core: NonNull<Core>, operation: Operation<'_>) {
         let this = core.cast::<Self>();
         match operation {
             Operation::Cancel(reason) => {
                 // SAFETY: the caller is a party, so the cell is alive.
                 unsafe { this.as_ref() }.cancel(reason);
             }
+            Operation::Orphan(is_orphan) => {
+                // SAFETY: the caller is a party, so the cell is alive.
+                let owner = unsafe { &this.as_ref().owner };
+                let orphan = owner.get().orphan();
+                *is_orphan = orphan.is_some();
+                if let Some(orphan) = orphan {
+                    owner.set(orphan);
+                }
+            }
             Operation::Discard(party) => {
-                // SAFETY: as above.
+                // SAFETY: the caller is a party, so the cell is alive.
                 let cell = unsafe { this.as_ref() };
                 // SAFETY: the outcome is the caller's.
                 let rest = unsafe { cell.front.take() };
-                Self::discard_by(party, rest, cell.owner);
+                Self::discard_by(party, rest, cell.owner.get());
             }
             Operation::Free(party) => {
                 // SAFETY: the caller is the last party.
-                let owner = unsafe { this.as_ref() }.owner;
+                let owner = unsafe { this.as_ref() }.owner.get();
                 // SAFETY: as above.
                 let rest = unsafe { Self::free(this) };
                 Self::discard_by(party, rest, owner);
@@ -356,6 +377,20 @@ impl Core {
         let manage = unsafe { this.as_ref() }.manage;
         // SAFETY: this is the cell's own function; (1).
         unsafe { manage(this, Operation::Cancel(reason)) };
+    }
+
+    /// Gives the cell an owner that needs nobody. False if there is none for it.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the queue entry.
+    pub(super) unsafe fn orphan(this: NonNull<Self>) -> bool {
+        // SAFETY: (1): the cell is alive.
+        let manage = unsafe { this.as_ref() }.manage;
+        let mut is_orphan = false;
+        // SAFETY: this is the cell's own function; (1).
+        unsafe { manage(this, Operation::Orphan(&mut is_orphan)) };
+        is_orphan
     }
 
     /// Ends the queue entry or the handle; the last of the two drops what is left of the outcome, and

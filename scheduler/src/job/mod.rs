@@ -25,9 +25,10 @@ pub(crate) use stack::{Call, Plain, StackJob};
 use std::fmt;
 use std::ptr::NonNull;
 
-/// The first field of everything that can be queued.
+/// The first field of everything that can be queued. The alignment leaves room for the tags where a
+/// pointer has four bytes.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub(crate) struct Header {
     /// Runs the job that this header is the start of, once. Never unwinds.
     run: unsafe fn(NonNull<Header>),
@@ -55,7 +56,9 @@ impl JobRef {
     const ROOT: usize = 1;
     /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs.
     const BUNDLE: usize = 2;
-    const TAGS: usize = Self::ROOT | Self::BUNDLE;
+    /// Marks a job that is a [`cell`]: its closure can be dropped, or handed back, unrun.
+    const CELL: usize = 4;
+    const TAGS: usize = Self::ROOT | Self::BUNDLE | Self::CELL;
 
     /// The right to run the job at `header`.
     ///
@@ -82,6 +85,16 @@ impl JobRef {
     /// The same job, as a bundle.
     pub(crate) fn into_bundle(self) -> Self {
         Self(self.0.map_addr(|addr| addr | Self::BUNDLE))
+    }
+
+    /// The same job, which is a cell.
+    #[inline(always)]
+    fn into_cell(self) -> Self {
+        Self(self.0.map_addr(|addr| addr | Self::CELL))
+    }
+
+    fn is_cell(&self) -> bool {
+        self.0.addr().get() & Self::CELL != 0
     }
 
     /// Whether it only stands for other jobs.

@@ -19,12 +19,48 @@ impl Entry {
         self.0
     }
 
+    /// Of a job that came out of a queue, if it is a cell.
+    pub(crate) fn from_job(job: JobRef) -> Result<Self, JobRef> {
+        if job.is_cell() { Ok(Self(job)) } else { Err(job) }
+    }
+
+    /// Takes the closure away from what it was submitted to, if that can be.
+    pub(crate) fn orphan(self) -> Result<Orphan, Self> {
+        // SAFETY: this is the queue entry.
+        if unsafe { Core::orphan(self.0.header().cast()) } {
+            Ok(Orphan(Some(self)))
+        } else {
+            Err(self)
+        }
+    }
+
     /// Drops the closure, here and now, unless somebody has claimed it; the handle is told why.
     pub(crate) fn cancel(self, reason: Reason) {
         // SAFETY: the queue entry is a party.
         unsafe { Core::cancel(self.0.header().cast(), reason) };
         // Finds the closure claimed.
         self.0.run();
+    }
+}
+
+/// The queue entry of a cell that belongs to nothing any more. Dropping it cancels the closure.
+#[derive(Debug)]
+pub(crate) struct Orphan(Option<Entry>);
+
+impl Orphan {
+    /// Runs the closure, here and now. Its panic goes to the handle.
+    pub(crate) fn run(mut self) {
+        if let Some(entry) = self.0.take() {
+            entry.into_job().run();
+        }
+    }
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if let Some(entry) = self.0.take() {
+            entry.cancel(Reason::ShutDown);
+        }
     }
 }
 

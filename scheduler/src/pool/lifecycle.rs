@@ -237,8 +237,14 @@ impl Lifecycle {
         // is read through the flags.
         self.cancelling.store(true, Ordering::Relaxed);
         if abort {
-            self.aborting.store(true, Ordering::Relaxed);
+            self.abort();
         }
+    }
+
+    /// From now on running roots are asked to stop.
+    pub(crate) fn abort(&self) {
+        // Relaxed: nothing is read through the flag.
+        self.aborting.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_cancelling(&self) -> bool {

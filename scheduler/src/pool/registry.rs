@@ -5,6 +5,7 @@ use super::lifecycle::{Lifecycle, Passage};
 use super::seat::Seat;
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
+use crate::job::party::{Entry, Orphan};
 use crate::job::{JobRef, StackJob};
 use crate::latch::Latch;
 use crate::observe::Counters;
@@ -236,10 +237,28 @@ impl Registry {
     /// to the global queue. The lifecycle is cancelling, so that running a root drops it; so what is
     /// on its way from one queue to another is dropped when its turn comes.
     ///
-    /// Each queue is gone through once, for no more jobs than it held at the start: an owner that
-    /// goes on pushing cannot keep the caller here.
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
+        self.each_queued_root(&mut |job| job.run());
+    }
+
+    /// Takes the spawned closures back that are queued now. Installed ones stay, for somebody waits for
+    /// them; so do those that a worker has just picked.
+    pub(crate) fn take_back(&self) -> Vec<Orphan> {
+        let mut orphans = Vec::new();
+        self.each_queued_root(&mut |job| match Entry::from_job(job).map(Entry::orphan) {
+            Ok(Ok(orphan)) => orphans.push(orphan),
+            Ok(Err(entry)) => self.inject(entry.into_job()),
+            Err(job) => self.inject(job),
+        });
+        orphans
+    }
+
+    /// Takes the queued roots out, as a thief would; forks go on to the global queue.
+    ///
+    /// Each queue is gone through once, for no more jobs than it held at the start: an owner that
+    /// goes on pushing cannot keep the caller here.
+    fn each_queued_root(&self, root: &mut dyn FnMut(JobRef)) {
         // Pairs with the `light` of a submission. If that came first, the job is found here, or on
         // its way to be run. If this came first, the submitter sees that the pool is cancelled, and
         // comes here itself.
@@ -247,28 +266,34 @@ impl Registry {
             heavy();
         }
         // First, while no fork has been moved there.
-        self.drop_roots(self.injector.len(), || self.injector.steal());
+        self.take_roots(self.injector.len(), || self.injector.steal(), root);
         for slot in self.slots() {
             // The head first: jobs move from there to the tail.
             let forces = !self.sleep.word().peek().eager();
             if forces && !fault::is(Fault::CancelSkipsHeads) {
-                self.drop_roots(slot.head().len_for_thief(), || {
+                let force = || {
                     let top = slot.head().top();
                     heavy();
                     slot.head().force(top)
-                });
+                };
+                self.take_roots(slot.head().len_for_thief(), force, root);
             }
-            self.drop_roots(slot.stealer.len(), || slot.stealer.steal());
+            self.take_roots(slot.stealer.len(), || slot.stealer.steal(), root);
         }
     }
 
-    fn drop_roots(&self, len: usize, steal: impl Fn() -> Steal<JobRef>) {
-        let one = |job: JobRef| if job.is_root() { job.run() } else { self.inject(job) };
+    fn take_roots(
+        &self,
+        len: usize,
+        steal: impl Fn() -> Steal<JobRef>,
+        root: &mut dyn FnMut(JobRef),
+    ) {
+        let mut one = |job: JobRef| if job.is_root() { root(job) } else { self.inject(job) };
         let mut left = len;
         while left != 0 {
             match steal() {
                 Steal::Success(job) if job.is_bundle() => {
-                    bundle::unpack(job, one);
+                    bundle::unpack(job, &mut one);
                 }
                 Steal::Success(job) => one(job),
                 Steal::Empty => return,

@@ -2,8 +2,10 @@
 
 mod abort;
 mod handle;
+mod returned;
 mod spawn;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
+pub use returned::Task;
 pub use spawn::{Rejected, Yield, is_cancelled, spawn, yield_now};

@@ -17,7 +17,8 @@ use std::ptr::NonNull;
 /// workers, which keep the registry alive, do not end before the last root has left.
 #[derive(Clone, Copy)]
 struct Root {
-    registry: NonNull<Registry>,
+    /// `None`: the closure has left its pool, unrun.
+    registry: Option<NonNull<Registry>>,
     site: &'static Location<'static>,
 }
 
@@ -25,9 +26,9 @@ struct Root {
 unsafe impl Send for Root {}
 
 impl Root {
-    fn registry(&self) -> &Registry {
+    fn registry(&self) -> Option<&Registry> {
         // SAFETY: see the type.
-        unsafe { self.registry.as_ref() }
+        self.registry.map(|registry| unsafe { registry.as_ref() })
     }
 }
 
@@ -36,19 +37,33 @@ impl Owner for Root {
     const OUTLIVES_HANDLE: bool = false;
 
     fn cancels(self) -> bool {
-        self.registry().lifecycle().is_cancelling()
+        self.registry().is_some_and(|registry| registry.lifecycle().is_cancelling())
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        unwind::catch(|| self.registry().run_root(self.site, closure))
+        unwind::catch(|| match self.registry() {
+            Some(registry) => registry.run_root(self.site, closure),
+            None => closure(),
+        })
     }
 
     fn unclaimed(self) -> Unclaimed {
-        self.registry().unclaimed()
+        match self.registry() {
+            Some(registry) => registry.unclaimed(),
+            // The panic hook has reported it.
+            None => Unclaimed(Box::new(unwind::drop_quietly)),
+        }
     }
 
     fn ended(self, fate: Fate) {
-        self.registry().leave(fate);
+        if let Some(registry) = self.registry() {
+            registry.leave(fate);
+        }
+    }
+
+    fn orphan(self) -> Option<Self> {
+        self.ended(Fate::Cancelled);
+        Some(Self { registry: None, ..self })
     }
 }
 
@@ -153,7 +168,7 @@ where
         registry.pass(passage);
         return Err(Rejected(f));
     }
-    let root = Root { registry: NonNull::from(registry), site };
+    let root = Root { registry: Some(NonNull::from(registry)), site };
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (entry, handle) = unsafe { cell::new(f, root) };

@@ -1,0 +1,78 @@
+//! What a shutdown hands back.
+
+use crate::job::party::Orphan;
+use crate::pool::ThreadPool;
+
+/// A submitted closure that a `shutdown_now` has taken back before it began to run. Its handle waits
+/// on: [`run`](Self::run) it, here or on another pool, or drop it.
+///
+/// Dropping it drops the closure; the handle then says
+/// [`is_shut_down`](crate::JoinError::is_shut_down). One that was aborted meanwhile does nothing when
+/// it is run.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::ThreadPool;
+///
+/// let pool = ThreadPool::new(1)?;
+/// let (go, gone) = std::sync::mpsc::channel::<()>();
+/// let (started, is_started) = std::sync::mpsc::channel();
+/// drop(pool.spawn(move || {
+///     started.send(()).unwrap();
+///     gone.recv()
+/// }));
+/// is_started.recv()?;
+/// let handle = pool.spawn(|| "run after all");
+/// let queued = pool.shutdown_now();
+/// assert_eq!(queued.len(), 1);
+/// for task in queued {
+///     task.run();
+/// }
+/// assert_eq!(handle.join()?, "run after all");
+/// # drop(go);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it drops the closure unrun"]
+pub struct Task(Orphan);
+
+impl Task {
+    pub(crate) fn new(orphan: Orphan) -> Self {
+        Self(orphan)
+    }
+
+    /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle.
+    pub fn run(self) {
+        self.0.run();
+    }
+}
+
+impl ThreadPool {
+    /// Ends the pool and hands back the spawned closures that have not begun to run. As Java's
+    /// `shutdownNow`.
+    ///
+    /// New work is refused from now on, and running work is asked to stop, through
+    /// [`task::is_cancelled`](crate::task::is_cancelled). Installed closures, whose callers wait, and
+    /// forks run on. This does not wait for them: that is for
+    /// [`shutdown`](Self::shutdown), or the pool's drop, afterwards.
+    ///
+    /// A closure that a worker picks, or another thread submits, at this very moment may run instead of
+    /// being handed back; none is lost.
+    ///
+    /// # On a worker
+    ///
+    /// The same; it does not wait.
+    ///
+    /// # Examples
+    ///
+    /// See [`Task`].
+    #[must_use = "the closures are dropped unrun with it"]
+    pub fn shutdown_now(&self) -> Vec<Task> {
+        let registry = self.registry();
+        let closing = registry.lifecycle().close();
+        registry.pass(closing.passage);
+        registry.lifecycle().abort();
+        registry.take_back().into_iter().map(Task::new).collect()
+    }
+}
