@@ -199,12 +199,17 @@ impl Latch {
 
     /// The waiter is awake again, or does not want to be told any more. Does nothing if the latch
     /// has been set meanwhile, or nobody watches.
+    #[inline]
     pub(crate) fn unwatch(&self) {
         // Only the waiter itself stores a watcher, so this one is its own.
         let watcher = self.word.load(Ordering::Relaxed);
-        if watcher == UNSET || watcher == SET || fault::is(Fault::LatchUnwatchForgets) {
-            return;
+        if watcher != UNSET && watcher != SET && !fault::is(Fault::LatchUnwatchForgets) {
+            self.take_back(watcher);
         }
+    }
+
+    #[cold]
+    fn take_back(&self, watcher: *mut Parker) {
         // Ordering: Relaxed, the watcher comes back to the thread that stored it. If `set`
         // was first, the caller's next `is_set` acquires.
         let taken =

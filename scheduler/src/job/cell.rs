@@ -37,7 +37,7 @@ use std::mem;
 use std::ptr::NonNull;
 
 const QUEUED: usize = 1;
-pub(super) const HANDLE: usize = 2;
+const HANDLE: usize = 2;
 const CLAIMED: usize = 4;
 /// One aborter.
 const ABORTER: usize = 8;
@@ -393,13 +393,36 @@ impl Core {
         is_orphan
     }
 
+    /// Ends the handle.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the handle, and this is its last access.
+    #[inline]
+    pub(super) unsafe fn release_handle(this: NonNull<Self>) {
+        // SAFETY: (1): the handle is not released yet.
+        let core = unsafe { this.as_ref() };
+        // Relaxed: only the handle and aborters make aborters, so if there is none, none comes.
+        if core.state.load(Ordering::Relaxed) >= ABORTER {
+            // SAFETY: (1).
+            return unsafe { Self::release(this, HANDLE) };
+        }
+        let manage = core.manage;
+        // Ordering: Release and Acquire, as in `release`.
+        let order = fault::half(Fault::CellHandleNoAcquire, Fault::CellHandleNoRelease);
+        if core.state.fetch_and(!HANDLE, order) & QUEUED == 0 {
+            // SAFETY: the queue entry has ended before, so the handle was the last.
+            unsafe { manage(this, Operation::Free(HANDLE)) };
+        }
+    }
+
     /// Ends the queue entry or the handle; the last of the two drops what is left of the outcome, and
     /// the last party frees the cell.
     ///
     /// # Safety
     ///
     /// 1. The caller is that party, and this is its last access.
-    pub(super) unsafe fn release(this: NonNull<Self>, party: usize) {
+    unsafe fn release(this: NonNull<Self>, party: usize) {
         // SAFETY: (1): the party is not released yet.
         let core = unsafe { this.as_ref() };
         let manage = core.manage;

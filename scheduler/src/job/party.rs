@@ -1,7 +1,7 @@
 //! The parties that hold a [cell](super::cell), beside whoever runs it.
 
 use super::JobRef;
-use super::cell::{Core, Front, HANDLE, Outcome, Reason};
+use super::cell::{Core, Front, Outcome, Reason};
 use crate::latch::{Latch, Watcher};
 use std::fmt;
 use std::ptr::NonNull;
@@ -139,7 +139,7 @@ impl<T> Drop for Handle<T> {
         // A runner that finds no handle tells nobody.
         self.latch().unwatch();
         // SAFETY: the handle's last access.
-        unsafe { Core::release(self.front.cast(), HANDLE) };
+        unsafe { Core::release_handle(self.front.cast()) };
     }
 }
 

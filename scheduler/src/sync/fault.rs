@@ -109,6 +109,8 @@ faults! {
     CellEndNoAcquire: "cell: a party ends with Release alone",
     CellEndNoRelease: "cell: a party ends with Acquire alone",
     CellClaimIgnored: "cell: a claim always succeeds",
+    CellHandleNoAcquire: "cell: a handle without aborters ends with Release alone",
+    CellHandleNoRelease: "cell: a handle without aborters ends with Acquire alone",
     CellLookRelaxed: "cell: a party looks relaxed whether the other has ended",
     CellDiscardsUnset: "cell: a party drops an outcome that is being written",
     CellAborterNoAcquire: "cell: an aborter ends with Release alone",

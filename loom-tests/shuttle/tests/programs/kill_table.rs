@@ -149,6 +149,8 @@ const ORDERINGS: &[&str] = &[
     "CellLoadRelaxed",
     "CellEndNoAcquire",
     "CellEndNoRelease",
+    "CellHandleNoAcquire",
+    "CellHandleNoRelease",
     "CellLookRelaxed",
     "CellAborterNoAcquire",
     "CellAborterNoRelease",
