@@ -43,7 +43,7 @@
     allow(dead_code, missing_docs, unreachable_pub)
 )]
 
-#[allow(unsafe_code, reason = "the system call of the asymmetric barrier")]
+#[allow(unsafe_code, reason = "the system calls of the asymmetric barrier and of a thread's mask")]
 mod sync;
 
 mod rng;
@@ -57,6 +57,9 @@ mod admission;
 #[allow(unsafe_code, reason = "a counted reference to the waiter, kept in the latch's one word")]
 mod latch;
 mod park;
+
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod timer;
 
 #[allow(unsafe_code, reason = "closures behind one-word pointers, with erased types and lifetimes")]
 mod job;
@@ -73,6 +76,10 @@ mod fork;
 
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
+
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+#[allow(unsafe_code, reason = "a delayed closure's pointer to its ticket")]
+mod schedule;
 
 pub mod sizing;
 
@@ -108,6 +115,8 @@ pub use pool::error::BuildError;
 pub use pool::global::{global, try_global};
 pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 pub use pool::{ThreadPool, current_num_threads, current_thread_index};
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub use schedule::{PeriodicHandle, ScheduledHandle};
 pub use sync::asymmetric::Barrier;
 pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Task, Yield, spawn, yield_now};
 

@@ -3,6 +3,7 @@
 pub(crate) mod affinity;
 pub(crate) mod builder;
 pub(crate) mod bundle;
+pub(crate) mod closing;
 pub(crate) mod error;
 pub(crate) mod global;
 pub(crate) mod lifecycle;
@@ -171,6 +172,7 @@ impl ThreadPool {
         let had_stopped = lifecycle.workers() == 0;
         let closing = lifecycle.close();
         registry.pass(closing.passage);
+        registry.closing().close();
         match mode {
             Shutdown::Drain | Shutdown::DrainFor(_) => {}
             Shutdown::CancelQueued => self.cancel_queued(false),

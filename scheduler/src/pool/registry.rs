@@ -1,6 +1,7 @@
 //! What the workers of a pool share.
 
 use super::bundle;
+use super::closing::Closing;
 use super::lifecycle::{Lifecycle, Passage};
 use super::seat::Seat;
 use super::worker::Worker;
@@ -96,6 +97,7 @@ pub(crate) struct Registry {
     injector: Injector,
     sleep: Sleep,
     lifecycle: Lifecycle,
+    closing: Closing,
     hooks: Hooks,
 }
 
@@ -138,6 +140,7 @@ impl Registry {
             injector: Injector::new(),
             sleep: Sleep::new(workers),
             lifecycle: Lifecycle::new(workers),
+            closing: Closing::default(),
             hooks,
         };
         (Arc::new(registry), tails)
@@ -166,6 +169,10 @@ impl Registry {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.closing
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {

@@ -97,6 +97,7 @@ faults! {
     GateCloseRelaxed: "pool: the gate is closed relaxed",
     ExitTellsNobody: "pool: the last worker to end tells nobody",
     ExitForgets: "pool: who asks for the end after it is not told",
+    ClosingForgets: "pool: what is delayed after the close is not refused",
     SlabNoAcquire: "slab: a block is given back with Release alone",
     SlabNoRelease: "slab: a block is given back with Acquire alone",
     SlabForgetsUncarved: "slab: the blocks that were never used are not given back",

@@ -8,4 +8,5 @@ mod spawn;
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
 pub use returned::Task;
+pub(crate) use spawn::spawn_on;
 pub use spawn::{Yield, is_cancelled, spawn, yield_now};

@@ -155,7 +155,8 @@ impl ThreadPool {
     }
 }
 
-fn spawn_on<F, T>(
+/// [`spawn`] on that pool, from that line; the closure comes back if the pool is shutting down.
+pub(crate) fn spawn_on<F, T>(
     registry: &Registry,
     f: F,
     site: &'static Location<'static>,
