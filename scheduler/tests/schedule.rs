@@ -51,6 +51,51 @@ fn earlier_ones_come_first() {
 }
 
 #[test]
+fn a_wait_with_a_limit_gives_the_handle_back() {
+    watchdog("limit", || {
+        let pool = pool(1);
+        let handle = pool.schedule(HOUR, || 7);
+        let handle = handle.join_timeout(Duration::ZERO).unwrap_err();
+        let handle = handle.join_timeout(MS).unwrap_err();
+        handle.try_join().unwrap_err().abort();
+        let begin = Instant::now();
+        let mut handle = pool.schedule(10 * MS, || 7);
+        let value = loop {
+            match handle.try_join() {
+                Ok(value) => break value.unwrap(),
+                Err(unfinished) => handle = unfinished,
+            }
+        };
+        assert!(value == 7 && begin.elapsed() >= 10 * MS);
+        let soon = pool.schedule(MS, || 8);
+        assert_eq!(soon.join_timeout(Duration::MAX).unwrap().unwrap(), 8);
+    });
+}
+
+#[test]
+fn it_can_be_awaited() {
+    watchdog("await", || {
+        struct Unpark(thread::Thread);
+        impl std::task::Wake for Unpark {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let pool = pool(1);
+        let waker = std::sync::Arc::new(Unpark(thread::current())).into();
+        let mut context = std::task::Context::from_waker(&waker);
+        let mut handle = std::pin::pin!(pool.schedule(10 * MS, || 7));
+        let value = loop {
+            match handle.as_mut().poll(&mut context) {
+                std::task::Poll::Ready(value) => break value.unwrap(),
+                std::task::Poll::Pending => thread::park(),
+            }
+        };
+        assert_eq!(value, 7);
+    });
+}
+
+#[test]
 fn its_panic_goes_to_the_handle_or_the_panic_handler() {
     watchdog("panic", || {
         let (sender, receiver) = mpsc::channel();
@@ -79,8 +124,7 @@ fn abort_drops_it_at_once() {
         assert!(handle.is_finished());
         assert_eq!(drops.count(), 1);
         handle.abort();
-        let error = handle.join().unwrap_err();
-        assert!(error.is_cancelled() && !error.is_panic());
+        assert!(handle.join().unwrap_err().is_aborted());
         assert_eq!(drops.count(), 1);
     });
 }
@@ -136,7 +180,7 @@ fn a_shutdown_does_not_wait_for_what_is_not_due() {
             let _ = pool.shutdown(mode);
             assert_eq!(drops.count(), 2, "{mode:?}");
             assert!(once.is_finished() && again.is_finished(), "{mode:?}");
-            assert!(once.join().unwrap_err().is_cancelled(), "{mode:?}");
+            assert!(once.join().unwrap_err().is_shut_down(), "{mode:?}");
             assert!(again.join().is_shut_down(), "{mode:?}");
         });
     }
@@ -166,7 +210,7 @@ fn what_comes_after_the_shutdown_is_refused() {
         let once = pool.schedule(Duration::ZERO, move || drop(once));
         let again = pool.schedule_with_fixed_delay(MS, MS, move || _ = &again);
         assert_eq!(drops.count(), 2);
-        assert!(once.join().unwrap_err().is_cancelled());
+        assert!(once.join().unwrap_err().is_shut_down());
         assert_eq!(again.runs(), 0);
         assert!(again.join().is_shut_down());
     });
@@ -188,7 +232,7 @@ fn a_shutdown_against_the_time() {
             thread::sleep(MS * (round % 3));
             let mode = if round % 2 == 0 { Shutdown::Drain } else { Shutdown::Abort };
             let _ = pool.shutdown(mode);
-            assert!(series.join().is_cancelled());
+            assert!(series.join().is_shut_down());
             for handle in handles {
                 // Either is right; none may hang.
                 let _ = handle.join();
@@ -227,15 +271,15 @@ fn a_destructor_that_panics_hurts_nobody() {
         let bomb = Bomb("in a delayed closure");
         let handle = pool.schedule(HOUR, move || drop(bomb));
         handle.abort();
-        assert!(handle.join().unwrap_err().is_cancelled());
+        assert!(handle.join().unwrap_err().is_aborted());
         let bomb = Bomb("in a series");
         let series = pool.schedule_at_fixed_rate(HOUR, HOUR, move || _ = &bomb);
         series.abort();
-        assert!(series.join().is_cancelled());
+        assert!(series.join().is_aborted());
         let bomb = Bomb("at the shutdown");
         let handle = pool.schedule(HOUR, move || drop(bomb));
         let _ = pool.shutdown(Shutdown::Drain);
-        assert!(handle.join().unwrap_err().is_cancelled());
+        assert!(handle.join().unwrap_err().is_shut_down());
     });
 }
 
@@ -258,7 +302,7 @@ fn a_fixed_rate_does_not_run_early_and_catches_up() {
             assert!(at >= 5 * MS + number * 4 * MS, "run {number} at {at:?}");
         }
         series.abort();
-        assert!(series.join().is_cancelled());
+        assert!(series.join().is_aborted());
     });
 }
 
@@ -292,7 +336,7 @@ fn runs_of_a_series_do_not_overlap() {
         });
         wait_until(|| series.runs() >= 20 || series.is_finished());
         series.abort();
-        assert!(series.join().is_cancelled(), "no panic");
+        assert!(series.join().is_aborted(), "no panic");
     });
 }
 

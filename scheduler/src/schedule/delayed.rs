@@ -1,18 +1,20 @@
 //! Once, after a delay.
 
 use super::appointment::Appointment;
-use crate::job::JobRef;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::job::error::JoinError;
+use crate::job::party;
 use crate::pool::ThreadPool;
 use crate::pool::registry::Registry;
-use crate::sync::{Arc, Instant, Mutex};
+use crate::sync::{Arc, AtomicBool, Instant, Ordering};
 use crate::task::JoinHandle;
 use crate::timer;
 use crate::unwind::{self, Payload};
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
 use std::ptr::NonNull;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 impl ThreadPool {
@@ -51,13 +53,13 @@ impl ThreadPool {
         let ticket = Arc::new(Ticket {
             registry: Arc::clone(self.registry()),
             site: Location::caller(),
-            phase: Mutex::new(Phase::Waiting),
+            entered: AtomicBool::new(false),
         });
         let owner = Root::new(Arc::clone(&ticket));
         // SAFETY: closure and value own what they use; the owner's own reference keeps the ticket,
         // and with it the registry, until `ended`.
-        let (job, handle) = unsafe { cell::new(f, owner) };
-        let entry = Entry { job: Some(job), ticket };
+        let (entry, handle) = unsafe { cell::new(f, owner) };
+        let entry = Entry { entry: Some(entry), ticket };
         let appointment = Appointment::new(self.registry(), due, move || entry.submit());
         ScheduledHandle { handle: JoinHandle::submitted(handle), appointment, due }
     }
@@ -89,6 +91,37 @@ impl<T> ScheduledHandle<T> {
         self.handle.join()
     }
 
+    /// As [`join`](Self::join), but waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is the handle itself: the closure has not ended by then.
+    ///
+    /// # On a worker
+    ///
+    /// As [`JoinHandle::join_timeout`].
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        let Self { handle, appointment, due } = self;
+        handle.join_timeout(timeout).map_err(|handle| Self { handle, appointment, due })
+    }
+
+    /// What [`join`](Self::join) would return, if it would do so at once.
+    ///
+    /// # Errors
+    ///
+    /// The outer one is the handle itself: the closure has not ended.
+    pub fn try_join(self) -> Result<Result<T, JoinError>, Self> {
+        let Self { handle, appointment, due } = self;
+        handle.try_join().map_err(|handle| Self { handle, appointment, due })
+    }
+
+    /// The same closure's handle as of any other submitted work, with all that it can do. Aborted
+    /// through that one the closure is dropped at once just the same; but a few words stay with the
+    /// timer until the closure would have been due.
+    pub fn into_inner(self) -> JoinHandle<T> {
+        self.handle
+    }
+
     /// Whether the closure has ended, or will never run.
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
@@ -101,7 +134,7 @@ impl<T> ScheduledHandle<T> {
     }
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
-    /// gives an error that [`is_cancelled`](JoinError::is_cancelled). A closure that runs, or
+    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
     /// has ended, is not affected.
     ///
     /// # Examples
@@ -112,12 +145,21 @@ impl<T> ScheduledHandle<T> {
     /// let pool = scheduler::ThreadPool::new(1)?;
     /// let handle = pool.schedule(Duration::from_secs(3600), || "too late");
     /// handle.abort();
-    /// assert!(handle.join().unwrap_err().is_cancelled());
+    /// assert!(handle.join().unwrap_err().is_aborted());
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
     pub fn abort(&self) {
         self.handle.abort();
         self.appointment.cancel();
+    }
+}
+
+/// As [`JoinHandle`].
+impl<T> Future for ScheduledHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle).poll(context)
     }
 }
 
@@ -134,23 +176,9 @@ impl<T> fmt::Debug for ScheduledHandle<T> {
 struct Ticket {
     registry: Arc<Registry>,
     site: &'static Location<'static>,
-    phase: Mutex<Phase>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// Not due.
-    Waiting,
-    /// A root of the pool.
-    Entered,
-    /// To be dropped unrun.
-    Cancelled,
-}
-
-impl Ticket {
-    fn phase(&self) -> Phase {
-        *self.phase.lock().unwrap()
-    }
+    /// Whether it counts as a root of the pool. Relaxed: written by whoever has the queue entry, and
+    /// read by whoever has it then.
+    entered: AtomicBool,
 }
 
 /// The owner of a delayed closure's cell: a counted reference to its ticket, which
@@ -179,8 +207,7 @@ impl Owner for Root {
     const OUTLIVES_HANDLE: bool = false;
 
     fn cancels(self) -> bool {
-        let ticket = self.ticket();
-        ticket.phase() == Phase::Cancelled || ticket.registry.lifecycle().is_cancelling()
+        self.ticket().registry.lifecycle().is_cancelling()
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
@@ -195,7 +222,7 @@ impl Owner for Root {
     fn ended(self, fate: Fate) {
         // SAFETY: made from a reference in `new`; this is the one call of `ended`.
         let ticket = unsafe { Arc::from_raw(self.0.as_ptr().cast_const()) };
-        if ticket.phase() == Phase::Entered {
+        if ticket.entered.load(Ordering::Relaxed) {
             ticket.registry.leave(fate);
         }
     }
@@ -203,7 +230,7 @@ impl Owner for Root {
 
 /// The queue entry of a closure that is not due yet. Dropped, it cancels the closure.
 struct Entry {
-    job: Option<JobRef>,
+    entry: Option<party::Entry>,
     ticket: Arc<Ticket>,
 }
 
@@ -213,9 +240,9 @@ impl Entry {
         let registry = &self.ticket.registry;
         match registry.lifecycle().enter() {
             Ok(()) => {
-                *self.ticket.phase.lock().unwrap() = Phase::Entered;
-                if let Some(job) = self.job.take() {
-                    registry.submit_root(job);
+                self.ticket.entered.store(true, Ordering::Relaxed);
+                if let Some(entry) = self.entry.take() {
+                    registry.submit_root(entry.into_job());
                 }
             }
             Err(passage) => registry.pass(passage),
@@ -225,10 +252,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            *self.ticket.phase.lock().unwrap() = Phase::Cancelled;
-            // The owner says that it is cancelled: the closure is dropped, and the handle told.
-            job.run();
+        if let Some(entry) = self.entry.take() {
+            // Unless it has been aborted.
+            entry.cancel(Reason::ShutDown);
         }
     }
 }

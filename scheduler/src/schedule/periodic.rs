@@ -14,7 +14,7 @@
 //! The function, its panic and what the appointment holds are dropped outside the lock.
 
 use super::appointment::Appointment;
-use crate::job::cell::Unclaimed;
+use crate::job::cell::{Reason, Unclaimed};
 use crate::job::error::JoinError;
 use crate::latch::Latch;
 use crate::pool::ThreadPool;
@@ -102,7 +102,7 @@ impl ThreadPool {
     ///     std::thread::yield_now();
     /// }
     /// series.abort();
-    /// assert!(series.join().is_cancelled());
+    /// assert!(series.join().is_aborted());
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
     #[track_caller]
@@ -173,10 +173,9 @@ impl PeriodicHandle {
         self.0.state.lock().unwrap().runs
     }
 
-    /// Waits until the series has ended, and says why: a series has no value. The error
-    /// [`is_panic`](JoinError::is_panic) if the closure panicked,
-    /// [`is_shut_down`](JoinError::is_shut_down) if the pool was shut down, and else only
-    /// [`is_cancelled`](JoinError::is_cancelled): somebody has called [`abort`](Self::abort).
+    /// Waits until the series has ended, and says why: a series has no value. The closure
+    /// [panicked](JoinError::is_panic), the pool was [shut down](JoinError::is_shut_down), or the
+    /// series was [aborted](JoinError::is_aborted).
     ///
     /// # On a worker
     ///
@@ -186,8 +185,8 @@ impl PeriodicHandle {
         wait(&self.0.ended);
         match self.0.take_end() {
             End::Panicked(payload, _) => JoinError::panicked(payload),
-            End::ShutDown => JoinError::shut_down(),
-            End::Aborted | End::NotYet => JoinError::cancelled(),
+            End::ShutDown => JoinError::dropped(Reason::ShutDown),
+            End::Aborted | End::NotYet => JoinError::dropped(Reason::Aborted),
         }
     }
 }
