@@ -81,6 +81,9 @@ pub mod task;
 #[allow(unsafe_code, reason = "a delayed closure's pointer to its ticket")]
 mod schedule;
 
+#[allow(unsafe_code, reason = "a closure's pointer to its pool, and latches of those who wait")]
+mod blocking;
+
 pub mod sizing;
 
 #[cfg(scheduler_loom)]
@@ -103,6 +106,9 @@ pub struct Readme;
 pub use admission::{
     Overflow, OverflowHandler, Rejected, RejectedReason, RejectionPolicy, Verdict,
 };
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub use blocking::spawn_blocking;
+pub use blocking::{Elastic, ElasticBuilder, ElasticMetrics, Growth};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

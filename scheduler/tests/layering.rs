@@ -32,7 +32,7 @@ const LAYERS: &[&[&str]] = &[
     &["sleep"],
     &["pool"],
     &["fork", "task"],
-    &["schedule"],
+    &["schedule", "blocking"],
     &["executor"],
     &["sizing"],
 ];

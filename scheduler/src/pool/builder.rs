@@ -6,7 +6,8 @@
 
 use super::affinity::{self, Pinning, Plan};
 use super::error::{BuildError, Kind};
-use super::registry::{Hooks, Registry};
+use super::hooks::Hooks;
+use super::registry::Registry;
 use super::worker::{Role, Worker};
 use super::{MAX_THREADS, ThreadPool};
 use crate::queue::Tail;
@@ -334,10 +335,10 @@ impl Post {
             }
             let worker = Worker::new(Arc::clone(registry), index, tail);
             worker.enter(|| {
-                registry.call_hook(&registry.hooks().start, index);
+                registry.hooks().started(index);
                 worker.run_until(&registry.slot(index).terminate, Role::Main);
                 worker.run_dry();
-                registry.call_hook(&registry.hooks().exit, index);
+                registry.hooks().exits(index);
                 worker.run_dry();
             });
         }

@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod closing;
 pub(crate) mod error;
 pub(crate) mod global;
+pub(crate) mod hooks;
 pub(crate) mod lifecycle;
 pub(crate) mod registry;
 pub(crate) mod seat;

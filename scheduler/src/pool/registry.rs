@@ -2,6 +2,7 @@
 
 use super::bundle;
 use super::closing::Closing;
+use super::hooks::Hooks;
 use super::lifecycle::{Lifecycle, Passage};
 use super::seat::Seat;
 use super::worker::Worker;
@@ -15,21 +16,11 @@ use crate::sleep::Sleep;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Instant, Ordering, spin_loop};
-use crate::unwind::{self, Payload};
+use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
-
-/// The user's functions that a pool calls.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) start: Option<Box<dyn Fn(usize) + Send + Sync>>,
-    pub(crate) exit: Option<Box<dyn Fn(usize) + Send + Sync>>,
-    pub(crate) panic: Option<Arc<PanicHandler>>,
-}
-
-pub(crate) type PanicHandler = Box<dyn Fn(Payload) + Send + Sync>;
 
 /// The part of a worker that others reach.
 #[derive(Debug)]
@@ -352,17 +343,7 @@ impl Registry {
 
     /// Where panics go that nobody can receive.
     pub(crate) fn unclaimed(&self) -> Unclaimed {
-        let handler = self.hooks.panic.clone();
-        Unclaimed(Box::new(move |payload| report(handler.as_deref(), payload)))
-    }
-
-    /// Calls a hook of the user's; its panic goes to the panic handler.
-    pub(crate) fn call_hook(&self, hook: &Option<Box<dyn Fn(usize) + Send + Sync>>, index: usize) {
-        if let Some(hook) = hook
-            && let Err(payload) = unwind::catch(|| hook(index))
-        {
-            report(self.hooks.panic.as_deref(), payload);
-        }
+        self.hooks.unclaimed()
     }
 
     /// Runs `f` on a worker of this pool and returns its value. A worker of this pool runs it
@@ -522,34 +503,11 @@ impl Drop for Root<'_> {
     }
 }
 
-/// Hands a panic to the user's handler. Without one it is dropped: the panic hook has printed
-/// it already, as for a thread of `std` whose handle is gone.
-fn report(handler: Option<&PanicHandler>, payload: Payload) {
-    match handler {
-        Some(handler) => {
-            if let Err(second) = unwind::catch(|| handler(payload)) {
-                unwind::drop_quietly(second);
-            }
-        }
-        None => unwind::drop_quietly(payload),
-    }
-}
-
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
             .field("workers", &self.slots.len())
             .field("lifecycle", &self.lifecycle)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks")
-            .field("start", &self.start.is_some())
-            .field("exit", &self.exit.is_some())
-            .field("panic", &self.panic.is_some())
-            .finish()
     }
 }
