@@ -194,7 +194,7 @@ fn block_for_does_not_end_early() {
             assert_eq!(rejected.reason(), RejectedReason::TimedOut);
             assert_eq!(rejected.into_inner()(), 7);
             drop(full.open);
-            full.running.join().unwrap();
+            assert_eq!(full.queued.join().unwrap(), "queued");
             // The place that was given up is nobody's.
             full.pool.submit(|| ()).unwrap().join().unwrap();
         }

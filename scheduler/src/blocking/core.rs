@@ -124,6 +124,8 @@ struct State<J> {
     granted: usize,
     tickets: u64,
     closed: bool,
+    /// Parties that are just dropping what they have taken out of the queue.
+    cancelling: usize,
     /// The thread that has left last. It has joined the one before.
     last: Option<thread::JoinHandle<()>>,
     on_exit: Vec<Arc<Latch>>,
@@ -301,6 +303,15 @@ impl<J> State<J> {
         Ok(self.queue(package, tell))
     }
 
+    fn has_ended(&self) -> bool {
+        self.closed && self.threads.is_empty() && self.cancelling == 0
+    }
+
+    /// Who has to be told of the end, if this is it.
+    fn take_waiters_of_exit(&mut self) -> Vec<Arc<Latch>> {
+        if self.has_ended() { mem::take(&mut self.on_exit) } else { Vec::new() }
+    }
+
     /// Whether the time of an idle thread runs.
     fn is_surplus(&self, limits: &Limits) -> bool {
         limits.core_times_out || self.active > limits.core
@@ -327,6 +338,7 @@ impl<J> Core<J> {
             granted: 0,
             tickets: 0,
             closed: false,
+            cancelling: 0,
             last: None,
             on_exit: Vec::new(),
         };
@@ -461,8 +473,7 @@ impl<J> Core<J> {
             let mut state = self.state.lock().unwrap();
             let seat = state.threads.remove(&number).expect("a thread leaves once");
             let before = state.last.replace(seat.thread);
-            let is_last = state.closed && state.threads.is_empty();
-            (before, if is_last { mem::take(&mut state.on_exit) } else { Vec::new() })
+            (before, state.take_waiters_of_exit())
         };
         if let Some(before) = before {
             // It has caught what it ran.
@@ -489,17 +500,28 @@ impl<J> Core<J> {
         });
     }
 
-    /// Takes out what is queued.
-    pub(crate) fn take_queued(&self) -> Vec<J> {
-        let mut state = self.state.lock().unwrap();
-        state.queue.drain(..).map(|(job, _)| job).collect()
+    /// Takes out what is queued, and has it cancelled.
+    pub(crate) fn cancel_queued(&self, cancel: impl FnMut(J)) {
+        let jobs: Vec<J> = {
+            let mut state = self.state.lock().unwrap();
+            state.cancelling += 1;
+            state.queue.drain(..).map(|(job, _)| job).collect()
+        };
+        jobs.into_iter().for_each(cancel);
+        let latches = {
+            let mut state = self.state.lock().unwrap();
+            state.cancelling -= 1;
+            state.take_waiters_of_exit()
+        };
+        Tell { threads: Vec::new(), latches }.now();
     }
 
-    /// A latch of the caller's own that is set when the last thread of a closed pool leaves.
+    /// A latch of the caller's own that is set when the pool is closed, its last thread leaves, and
+    /// nothing of it is just being cancelled.
     pub(crate) fn on_exit(&self) -> Arc<Latch> {
         let latch = Arc::new(Latch::new());
         let mut state = self.state.lock().unwrap();
-        if state.closed && state.threads.is_empty() {
+        if state.has_ended() {
             // SAFETY: `latch` is alive.
             unsafe { Latch::set(&raw const *latch) };
         } else {

@@ -7,6 +7,7 @@ use crate::job::party::Entry;
 use crate::park::Parker;
 use crate::pool::hooks::Hooks;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, mask, thread, thread_local_const};
+use crate::task;
 use std::cell::Cell;
 use std::{fmt, io, ptr};
 
@@ -162,9 +163,11 @@ impl Shared {
         OF.with(|of| of.set(Arc::as_ptr(&self)));
         self.hooks.started(number);
         let parker = Parker::for_current_thread();
-        while let Some(entry) = self.core.next(number, &parker) {
-            entry.into_job().run();
-        }
+        task::with_flag(&self.aborting, || {
+            while let Some(entry) = self.core.next(number, &parker) {
+                entry.into_job().run();
+            }
+        });
         self.hooks.exits(number);
         self.core.leave(number);
     }

@@ -98,9 +98,7 @@ impl Elastic {
             // Relaxed: nothing is read through the flag.
             self.shared().aborting.store(true, Ordering::Relaxed);
         }
-        for entry in self.shared().core.take_queued() {
-            entry.cancel(Reason::ShutDown);
-        }
+        self.shared().core.cancel_queued(|entry| entry.cancel(Reason::ShutDown));
     }
 
     /// What runs now.

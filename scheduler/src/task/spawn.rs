@@ -1,6 +1,6 @@
 //! Submitting a closure.
 
-use super::JoinHandle;
+use super::{JoinHandle, outside};
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
@@ -204,7 +204,10 @@ where
 /// # Ok::<(), scheduler::BuildError>(())
 /// ```
 pub fn is_cancelled() -> bool {
-    Worker::current().is_some_and(|worker| worker.registry().lifecycle().is_aborting())
+    match Worker::current() {
+        Some(worker) => worker.registry().lifecycle().is_aborting(),
+        None => outside::is_cancelled(),
+    }
 }
 
 /// What [`yield_now`] did.
