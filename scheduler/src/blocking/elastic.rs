@@ -149,26 +149,27 @@ thread_local_const! {
 
 impl Shared {
     /// A thread that serves under that number.
-    pub(super) fn spawn(self: &Arc<Self>, number: usize) -> io::Result<thread::JoinHandle<()>> {
-        let shared = Arc::clone(self);
-        let mut builder = thread::Builder::new().name(format!("{}-{number}", self.name));
-        if let Some(bytes) = self.stack_size {
+    pub(super) fn spawn(this: &Arc<Self>, number: usize) -> io::Result<thread::JoinHandle<()>> {
+        let shared = Arc::clone(this);
+        let mut builder = thread::Builder::new().name(format!("{}-{number}", this.name));
+        if let Some(bytes) = this.stack_size {
             builder = builder.stack_size(bytes);
         }
-        builder.spawn(move || shared.serve(number))
+        builder.spawn(move || serve(&shared, number))
     }
+}
 
-    fn serve(self: Arc<Self>, number: usize) {
-        mask::restore();
-        OF.with(|of| of.set(Arc::as_ptr(&self)));
-        self.hooks.started(number);
-        let parker = Parker::for_current_thread();
-        task::with_flag(&self.aborting, || {
-            while let Some(entry) = self.core.next(number, &parker) {
-                entry.into_job().run();
-            }
-        });
-        self.hooks.exits(number);
-        self.core.leave(number);
-    }
+/// A thread, as long as it lasts.
+fn serve(shared: &Arc<Shared>, number: usize) {
+    mask::restore();
+    OF.with(|of| of.set(Arc::as_ptr(shared)));
+    shared.hooks.started(number);
+    let parker = Parker::for_current_thread();
+    task::with_flag(&shared.aborting, || {
+        while let Some(entry) = shared.core.next(number, &parker) {
+            entry.into_job().run();
+        }
+    });
+    shared.hooks.exits(number);
+    shared.core.leave(number);
 }

@@ -1,7 +1,7 @@
 //! Submitting a closure to an elastic pool, and what the policy does if there is no room.
 
 use super::core::{Package, Refused};
-use super::elastic::Elastic;
+use super::elastic::{Elastic, Job, Shared};
 use super::job::Closure;
 use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
 use crate::job::cell::Reason;
@@ -101,19 +101,19 @@ impl Elastic {
 
     pub(super) fn admit<P>(&self, package: P) -> Result<P::Receipt, Refused<P>>
     where
-        P: Package<Job = super::elastic::Job>,
+        P: Package<Job = Job>,
     {
         let shared = self.shared();
-        shared.core.admit(package, |number| shared.spawn(number))
+        shared.core.admit(package, |number| Shared::spawn(shared, number))
     }
 
     /// Waits for room, for ever or so long.
     fn wait<P>(&self, package: P, patience: Option<Duration>) -> Result<P::Receipt, Refused<P>>
     where
-        P: Package<Job = super::elastic::Job>,
+        P: Package<Job = Job>,
     {
         let shared = self.shared();
-        let spawn = |number| shared.spawn(number);
+        let spawn = |number| Shared::spawn(shared, number);
         let latch = Arc::new(Latch::new());
         let (package, ticket) = match shared.core.admit_or_wait(package, &latch, spawn) {
             Ok(receipt) => return Ok(receipt),
@@ -138,7 +138,7 @@ impl Elastic {
         T: Send + 'static,
     {
         let shared = self.shared();
-        match shared.core.displace(closure, |number| shared.spawn(number)) {
+        match shared.core.displace(closure, |number| Shared::spawn(shared, number)) {
             Ok((handle, oldest)) => {
                 if let Some(oldest) = oldest {
                     self.count_rejected();

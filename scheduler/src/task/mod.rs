@@ -4,11 +4,10 @@ mod abort;
 mod handle;
 mod returned;
 mod outside;
-mod spawn;
+pub(crate) mod spawn;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
 pub use returned::Task;
 pub(crate) use outside::with_flag;
-pub(crate) use spawn::spawn_on;
 pub use spawn::{Yield, is_cancelled, spawn, yield_now};
