@@ -5,7 +5,7 @@ use super::rig::{join, spawn};
 use crate::blocking::core::{Core, Growth, Limits, Package};
 use crate::latch::Latch;
 use crate::park::Parker;
-use crate::pool::closing::Closing;
+use crate::pool::on_close::OnClose;
 use crate::sync::{Arc, thread};
 use std::cell::Cell;
 use std::panic::Location;
@@ -182,12 +182,12 @@ pub(super) fn elastic_block_against_close() {
 
 /// A call that is to be made at the close is made, or handed back.
 pub(super) fn closing_against_a_new_call() {
-    let closing = Arc::new(Closing::default());
+    let on_close = Arc::new(OnClose::default());
     let closer = {
-        let closing = Arc::clone(&closing);
-        spawn(move || closing.close())
+        let on_close = Arc::clone(&on_close);
+        spawn(move || on_close.close())
     };
-    if closing.tell(Box::new(|| ledger::run(0))).is_err() {
+    if on_close.tell(Box::new(|| ledger::run(0))).is_err() {
         ledger::run(0);
     }
     join(closer);

@@ -277,3 +277,25 @@ fn submissions_against_a_shutdown_are_run_or_handed_back() {
         }
     });
 }
+
+#[test]
+fn shutdown_now_hands_back_what_has_not_begun() {
+    watchdog("shutdown_now", || {
+        let Stuck { pool, open, running, queued, drops, .. } = stuck();
+        let tasks = pool.shutdown_now();
+        assert_eq!((tasks.len(), drops.count()), (3, 0));
+        assert!(pool.submit(|| ()).is_err());
+        let mut tasks = tasks.into_iter();
+        tasks.next().unwrap().run();
+        // Outlives its pool.
+        drop(open);
+        running.into_iter().for_each(|handle| assert!(handle.join().unwrap(), "it is told"));
+        drop(pool);
+        tasks.next().unwrap().run();
+        drop(tasks);
+        assert_eq!(drops.count(), 3);
+        let results = queued.into_iter().map(|handle| handle.join());
+        let errors: Vec<_> = results.map(|result| result.map_err(|e| e.is_shut_down())).collect();
+        assert_eq!(errors, [Ok(()), Ok(()), Err(true)]);
+    });
+}

@@ -432,3 +432,25 @@ fn many_that_are_aborted_leave_no_trace() {
         assert_eq!(drops.count(), 20_000);
     });
 }
+
+#[test]
+fn shutdown_now_hands_back_what_is_due_and_drops_the_rest() {
+    watchdog("shutdown_now", || {
+        let pool = pool(1);
+        let stuck = Stuck::new(&pool, 1);
+        let (due, later) = (pool.schedule(Duration::ZERO, || 7), pool.schedule(HOUR, || 8));
+        let series = pool.schedule_at_fixed_rate(HOUR, HOUR, || ());
+        // See above: when this has run, the due one is queued.
+        let (sender, receiver) = mpsc::channel();
+        let marker = ThreadPool::new(1).unwrap();
+        drop(marker.schedule(MS, move || sender.send(()).unwrap()));
+        receiver.recv().unwrap();
+        let tasks = pool.shutdown_now();
+        assert_eq!(tasks.len(), 1);
+        assert!(later.join().unwrap_err().is_shut_down() && series.join().is_shut_down());
+        stuck.release();
+        drop(pool);
+        tasks.into_iter().for_each(scheduler::Task::run);
+        assert_eq!(due.join().unwrap(), 7);
+    });
+}

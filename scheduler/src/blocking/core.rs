@@ -500,7 +500,7 @@ impl<J> Core<J> {
         });
     }
 
-    /// Takes out what is queued, and has it cancelled.
+    /// Takes out what is queued, and has it cancelled or taken elsewhere.
     pub(crate) fn cancel_queued(&self, cancel: impl FnMut(J)) {
         let jobs: Vec<J> = {
             let mut state = self.state.lock().unwrap();

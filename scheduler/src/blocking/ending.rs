@@ -5,6 +5,7 @@ use crate::job::cell::Reason;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 use crate::pool::registry::wait;
 use crate::sync::{Instant, Ordering};
+use crate::task::Task;
 use std::time::Duration;
 
 /// As for a pool of workers.
@@ -64,6 +65,43 @@ impl Elastic {
             cancelled: (after.1 - before.1) as usize,
             stragglers,
         }
+    }
+
+    /// Ends the pool and hands back the closures that have not begun to run; their handles wait on. As
+    /// Java's `shutdownNow`, and as [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
+    ///
+    /// Running closures are asked to stop, through [`task::is_cancelled`](crate::task::is_cancelled).
+    /// This does not wait for them: that is for [`shutdown`](Self::shutdown), or the drop, afterwards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::Elastic;
+    /// use std::sync::mpsc;
+    ///
+    /// let pool = Elastic::builder().max_threads(1).build()?;
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// drop(pool.submit(move || gone.recv())?);
+    /// let handle = pool.submit(|| "run after all")?;
+    /// for task in pool.shutdown_now() {
+    ///     task.run();
+    /// }
+    /// # drop(go);
+    /// assert_eq!(handle.join()?, "run after all");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the closures are dropped unrun with it"]
+    pub fn shutdown_now(&self) -> Vec<Task> {
+        let shared = self.shared();
+        shared.core.close();
+        // Relaxed: nothing is read through the flag.
+        shared.aborting.store(true, Ordering::Relaxed);
+        let mut tasks = Vec::new();
+        shared.core.cancel_queued(|entry| match entry.orphan() {
+            Ok(orphan) => tasks.push(Task::new(orphan)),
+            Err(entry) => entry.cancel(Reason::ShutDown),
+        });
+        tasks
     }
 
     /// How many closures have run, and been cancelled.

@@ -30,7 +30,7 @@ where
     }
 
     fn pack(self) -> (Entry, JoinHandle<T>) {
-        let owner = Elastic(NonNull::from(&**self.shared));
+        let owner = Elastic(Some(NonNull::from(&**self.shared)));
         // SAFETY: closure and value own what they use; whoever uses the queue entry has a reference
         // to the shared part: a thread, or who calls a method of the pool.
         let (entry, handle) = unsafe { cell::new(self.f, owner) };
@@ -38,17 +38,18 @@ where
     }
 }
 
-/// The pool of a closure. The pointer stays valid until [`Owner::ended`]: see [`Closure::pack`].
+/// The pool of a closure; `None` if the closure has left it, unrun. The pointer stays valid until
+/// [`Owner::ended`]: see [`Closure::pack`].
 #[derive(Clone, Copy)]
-struct Elastic(NonNull<Shared>);
+struct Elastic(Option<NonNull<Shared>>);
 
 // SAFETY: `Shared` is `Sync`.
 unsafe impl Send for Elastic {}
 
 impl Elastic {
-    fn shared(&self) -> &Shared {
+    fn shared(&self) -> Option<&Shared> {
         // SAFETY: see the type.
-        unsafe { self.0.as_ref() }
+        self.0.map(|shared| unsafe { shared.as_ref() })
     }
 }
 
@@ -66,11 +67,15 @@ impl Owner for Elastic {
     }
 
     fn unclaimed(self) -> Unclaimed {
-        self.shared().hooks.unclaimed()
+        match self.shared() {
+            Some(shared) => shared.hooks.unclaimed(),
+            // The panic hook has reported it.
+            None => Unclaimed(Box::new(unwind::drop_quietly)),
+        }
     }
 
     fn ended(self, fate: Fate) {
-        let shared = self.shared();
+        let Some(shared) = self.shared() else { return };
         let count = match fate {
             Fate::Ran => &shared.ran,
             Fate::Cancelled => &shared.cancelled,
@@ -78,5 +83,10 @@ impl Owner for Elastic {
         // Relaxed: a thread counts before it takes the lock to look for more work, and a report reads
         // after it has seen, under the lock, that the thread is done.
         count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn orphan(self) -> Option<Self> {
+        self.ended(Fate::Cancelled);
+        Some(Self(None))
     }
 }

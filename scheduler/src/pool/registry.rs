@@ -1,9 +1,9 @@
 //! What the workers of a pool share.
 
 use super::bundle;
-use super::closing::Closing;
 use super::hooks::Hooks;
-use super::lifecycle::{Lifecycle, Passage};
+use super::lifecycle::{Lifecycle, Passage, Tally};
+use super::on_close::OnClose;
 use super::seat::Seat;
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
@@ -88,7 +88,7 @@ pub(crate) struct Registry {
     injector: Injector,
     sleep: Sleep,
     lifecycle: Lifecycle,
-    closing: Closing,
+    on_close: OnClose,
     hooks: Hooks,
 }
 
@@ -131,7 +131,7 @@ impl Registry {
             injector: Injector::new(),
             sleep: Sleep::new(workers),
             lifecycle: Lifecycle::new(workers),
-            closing: Closing::default(),
+            on_close: OnClose::default(),
             hooks,
         };
         (Arc::new(registry), tails)
@@ -162,8 +162,8 @@ impl Registry {
         &self.lifecycle
     }
 
-    pub(crate) fn closing(&self) -> &Closing {
-        &self.closing
+    pub(crate) fn on_close(&self) -> &OnClose {
+        &self.on_close
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -307,6 +307,14 @@ impl Registry {
     /// Counts a root out; the last one of a closed pool ends the workers.
     pub(crate) fn leave(&self, fate: Fate) {
         self.pass(self.lifecycle.leave(fate));
+    }
+
+    /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.
+    pub(crate) fn close(&self) -> Tally {
+        let closing = self.lifecycle.close();
+        self.pass(closing.passage);
+        self.on_close.close();
+        closing.before
     }
 
     /// Does what a change of the gate calls for.

@@ -10,7 +10,7 @@
 //! The state learns the places in the timer and in the pool only after both are taken, and the call
 //! may be gone by then: who made the appointment takes both back in that case.
 
-use crate::pool::closing::CallKey;
+use crate::pool::on_close::CallKey;
 use crate::pool::registry::Registry;
 use crate::sync::{Arc, Instant, Mutex};
 use crate::timer::{self, TimerKey};
@@ -55,7 +55,7 @@ impl Appointment {
         let this = Self(Arc::clone(&shared));
 
         let on_close = Arc::clone(&shared);
-        let closed = registry.closing().tell(Box::new(move || on_close.end()));
+        let closed = registry.on_close().tell(Box::new(move || on_close.end()));
         let Ok(in_pool) = closed else {
             shared.end();
             return this;
@@ -64,7 +64,7 @@ impl Appointment {
         let in_timer = match unwind::catch(|| timer::at(due, Box::new(move || on_time.make()))) {
             Ok(in_timer) => in_timer,
             Err(payload) => {
-                drop(registry.closing().forget(in_pool));
+                drop(registry.on_close().forget(in_pool));
                 shared.end();
                 unwind::resume(payload);
             }
@@ -121,7 +121,7 @@ impl Shared {
             drop(timer::cancel(key));
         }
         if let Some(key) = places.pool {
-            drop(self.registry.closing().forget(key));
+            drop(self.registry.on_close().forget(key));
         }
     }
 }

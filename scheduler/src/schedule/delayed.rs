@@ -181,6 +181,12 @@ struct Ticket {
     entered: AtomicBool,
 }
 
+impl Ticket {
+    fn has_entered(&self) -> bool {
+        self.entered.load(Ordering::Relaxed)
+    }
+}
+
 /// The owner of a delayed closure's cell: a counted reference to its ticket, which
 /// [`Owner::ended`] drops.
 #[derive(Clone, Copy)]
@@ -207,12 +213,16 @@ impl Owner for Root {
     const OUTLIVES_HANDLE: bool = false;
 
     fn cancels(self) -> bool {
-        self.ticket().registry.lifecycle().is_cancelling()
+        let ticket = self.ticket();
+        ticket.has_entered() && ticket.registry.lifecycle().is_cancelling()
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         let ticket = self.ticket();
-        unwind::catch(|| ticket.registry.run_root(ticket.site, closure))
+        unwind::catch(|| match ticket.has_entered() {
+            true => ticket.registry.run_root(ticket.site, closure),
+            false => closure(),
+        })
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -222,9 +232,16 @@ impl Owner for Root {
     fn ended(self, fate: Fate) {
         // SAFETY: made from a reference in `new`; this is the one call of `ended`.
         let ticket = unsafe { Arc::from_raw(self.0.as_ptr().cast_const()) };
-        if ticket.entered.load(Ordering::Relaxed) {
+        if ticket.has_entered() {
             ticket.registry.leave(fate);
         }
+    }
+
+    fn orphan(self) -> Option<Self> {
+        let ticket = self.ticket();
+        ticket.registry.leave(Fate::Cancelled);
+        ticket.entered.store(false, Ordering::Relaxed);
+        Some(self)
     }
 }
 

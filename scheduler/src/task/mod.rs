@@ -2,12 +2,12 @@
 
 mod abort;
 mod handle;
-mod returned;
 mod outside;
+mod returned;
 pub(crate) mod spawn;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
-pub use returned::Task;
 pub(crate) use outside::with_flag;
+pub use returned::Task;
 pub use spawn::{Yield, is_cancelled, spawn, yield_now};

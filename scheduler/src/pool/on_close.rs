@@ -1,7 +1,7 @@
 //! Who has to be told when a pool refuses new work: delayed work, which is not in its queues yet.
 //!
 //! One lock guards the calls and whether the pool has closed. A call belongs to whoever takes it
-//! out under the lock: the close, which makes it, or [`Closing::forget`]. One that comes after the
+//! out under the lock: the close, which makes it, or [`OnClose::forget`]. One that comes after the
 //! close is handed back. So each is made or handed back, once; none is made under the lock.
 
 use crate::sync::Mutex;
@@ -18,7 +18,7 @@ pub(crate) struct CallKey(u64);
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Closing(Mutex<Calls>);
+pub(crate) struct OnClose(Mutex<Calls>);
 
 #[derive(Default)]
 struct Calls {
@@ -27,7 +27,7 @@ struct Calls {
     calls: BTreeMap<u64, Call>,
 }
 
-impl Closing {
+impl OnClose {
     /// `call` is to be made when the pool closes. Handed back if it has closed already.
     pub(crate) fn tell(&self, call: Call) -> Result<CallKey, Call> {
         let mut calls = self.0.lock().unwrap();
@@ -60,8 +60,8 @@ impl Closing {
     }
 }
 
-impl fmt::Debug for Closing {
+impl fmt::Debug for OnClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closing").finish_non_exhaustive()
+        f.debug_struct("OnClose").finish_non_exhaustive()
     }
 }
