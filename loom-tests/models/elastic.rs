@@ -2,7 +2,8 @@
 
 use super::ledger;
 use super::rig::{join, spawn};
-use crate::blocking::core::{Core, Growth, Limits, Package};
+use crate::blocking::core::Core;
+use crate::blocking::state::{Admission, Growth, Limits, Package};
 use crate::latch::Latch;
 use crate::park::Parker;
 use crate::pool::on_close::OnClose;
@@ -41,7 +42,7 @@ struct Pool {
 fn pool(capacity: usize, keep_alive: Duration) -> Arc<Pool> {
     let (core_times_out, growth) = (false, Growth::GrowFirst);
     let limits = Limits { core: 0, max: 1, capacity, keep_alive, core_times_out, growth };
-    Arc::new(Pool { core: Core::new(limits), done: [const { () }; 4].map(|()| Latch::new()) })
+    Arc::new(Pool { core: Core::new(limits), done: std::array::from_fn(|_| Latch::new()) })
 }
 
 fn serve(pool: &Arc<Pool>, number: usize) -> io::Result<thread::JoinHandle<()>> {
@@ -66,12 +67,12 @@ fn submit(pool: &Arc<Pool>, job: usize) -> bool {
 fn submit_or_wait(pool: &Arc<Pool>, job: usize) -> bool {
     let latch = Arc::new(Latch::new());
     match pool.core.admit_or_wait(Job(job), &latch, |number| serve(pool, number)) {
-        Ok(()) => true,
-        Err(Ok((job, ticket))) => {
+        Admission::Taken(()) => true,
+        Admission::Waits(job, ticket) => {
             latch.wait();
             pool.core.redeem(job, ticket).is_ok()
         }
-        Err(Err(_)) => false,
+        Admission::Refused(_) => false,
     }
 }
 

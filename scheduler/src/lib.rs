@@ -24,7 +24,10 @@
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
 //!   [`global`] one, which is made at first use.
-//! - How many threads: [`sizing`].
+//! - Work for later, once or again and again: [`ThreadPool::schedule`],
+//!   [`ThreadPool::schedule_at_fixed_rate`].
+//! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool with a bounded queue and a
+//!   [`RejectionPolicy`]. How many threads: [`sizing`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features

@@ -1,7 +1,8 @@
 //! Options of an elastic pool, and their checks.
 
-use super::core::{Core, Growth, Limits};
+use super::core::Core;
 use super::elastic::{Elastic, Shared};
+use super::state::{Growth, Limits};
 use crate::admission::RejectionPolicy;
 use crate::pool::error::{BuildError, Kind};
 use crate::pool::hooks::Hooks;

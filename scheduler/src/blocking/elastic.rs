@@ -1,7 +1,8 @@
 //! The pool, and its threads.
 
 use super::builder::ElasticBuilder;
-use super::core::{Core, Figures};
+use super::core::Core;
+use super::state::Figures;
 use crate::admission::RejectionPolicy;
 use crate::job::party::Entry;
 use crate::park::Parker;

@@ -1,7 +1,7 @@
 //! A closure on its way to an elastic thread.
 
-use super::core::Package;
 use super::elastic::Shared;
+use super::state::Package;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::Entry;
 use crate::sync::{Arc, Ordering};

@@ -7,10 +7,11 @@ mod ending;
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 mod global;
 mod job;
+pub(crate) mod state;
 mod submit;
 
-pub use self::core::Growth;
 pub use builder::ElasticBuilder;
 pub use elastic::{Elastic, ElasticMetrics};
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 pub use global::spawn_blocking;
+pub use state::Growth;

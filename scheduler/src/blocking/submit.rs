@@ -1,8 +1,8 @@
 //! Submitting a closure to an elastic pool, and what the policy does if there is no room.
 
-use super::core::{Package, Refused};
 use super::elastic::{Elastic, Job, Shared};
 use super::job::Closure;
+use super::state::{Admission, Package, Refused};
 use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
@@ -116,9 +116,9 @@ impl Elastic {
         let spawn = |number| Shared::spawn(shared, number);
         let latch = Arc::new(Latch::new());
         let (package, ticket) = match shared.core.admit_or_wait(package, &latch, spawn) {
-            Ok(receipt) => return Ok(receipt),
-            Err(Ok(waiting)) => waiting,
-            Err(Err(refused)) => return Err(refused),
+            Admission::Taken(receipt) => return Ok(receipt),
+            Admission::Waits(package, ticket) => (package, ticket),
+            Admission::Refused(refused) => return Err(refused),
         };
         // A time beyond what the clock can say is no limit.
         match patience.and_then(|patience| Instant::now().checked_add(patience)) {
