@@ -18,14 +18,12 @@ pub(super) type Job = Entry;
 /// process. Work that computes belongs on a [`ThreadPool`](crate::ThreadPool).
 ///
 /// A closure that is submitted waits in a queue for a thread, first in, first out. Threads start when
-/// they are needed, up to a maximum, in one of two [orders](Growth), and end when they have had nothing
+/// they are needed, up to a maximum, in one of two [orders](crate::Growth), and end when they have had nothing
 /// to do for a while. They are threads of their own: named, never pinned, and no workers, so in a
 /// closure the free functions ([`join`](crate::join()), [`spawn`](crate::spawn)) use the
 /// [`global`](crate::global) pool. How many threads? See [`sizing`](crate::sizing).
 ///
 /// Dropping it is [`shutdown(Shutdown::Drain)`](Self::shutdown). Put it into an `Arc` to share it.
-///
-/// [Growth]: crate::Growth
 ///
 /// # Examples
 ///

@@ -81,7 +81,12 @@ impl Elastic {
     ///
     /// let pool = Elastic::builder().max_threads(1).build()?;
     /// let (go, gone) = mpsc::channel::<()>();
-    /// drop(pool.submit(move || gone.recv())?);
+    /// let (started, is_started) = mpsc::channel();
+    /// drop(pool.submit(move || {
+    ///     started.send(()).unwrap();
+    ///     gone.recv()
+    /// })?);
+    /// is_started.recv()?;
     /// let handle = pool.submit(|| "run after all")?;
     /// for task in pool.shutdown_now() {
     ///     task.run();

@@ -46,13 +46,13 @@ impl Elastic {
     ///
     /// let pool = Elastic::builder().max_threads(1).queue_capacity(1).build()?;
     /// let (go, gone) = mpsc::channel();
-    /// let running = pool.submit(move || gone.recv())?;
-    /// let queued = pool.submit(|| Ok("queued"))?;
-    /// let rejected = pool.submit(|| Ok("too many")).unwrap_err();
+    /// let running = pool.submit(move || gone.recv().unwrap())?;
+    /// let queued = pool.submit(|| "queued")?;
+    /// let rejected = pool.submit(|| "too many").unwrap_err();
     /// assert_eq!(rejected.reason(), RejectedReason::Full);
     /// go.send("running")?;
-    /// assert_eq!((running.join()?, queued.join()?), (Ok("running"), Ok("queued")));
-    /// assert_eq!(rejected.into_inner()(), Ok("too many"));
+    /// assert_eq!((running.join()?, queued.join()?), ("running", "queued"));
+    /// assert_eq!(rejected.into_inner()(), "too many");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]

@@ -20,7 +20,7 @@ use crate::latch::Latch;
 use crate::pool::ThreadPool;
 use crate::pool::registry::{Registry, wait};
 use crate::sync::{Arc, Instant, Mutex};
-use crate::task::spawn::spawn_on;
+use crate::task::spawn_on;
 use crate::timer;
 use crate::unwind::{self, Payload};
 use std::fmt;

@@ -4,10 +4,12 @@ mod abort;
 mod handle;
 mod outside;
 mod returned;
-pub(crate) mod spawn;
+mod spawn;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
 pub(crate) use outside::with_flag;
 pub use returned::Task;
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub(crate) use spawn::spawn_on;
 pub use spawn::{Yield, is_cancelled, spawn, yield_now};
