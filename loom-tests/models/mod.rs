@@ -8,6 +8,7 @@
 mod cell;
 mod deque;
 pub mod differential;
+mod elastic;
 mod fork;
 mod head;
 mod latch;
@@ -131,6 +132,17 @@ models! {
         full_head_spills_before_a_stuck_leaf: Some(2),
         full_head_spills_against_a_thief: Some(3),
         broadcast_against_sleep: Some(3),
+    }
+    elastic {
+        elastic_submit_against_keep_alive: Some(3),
+        elastic_submit_against_close: Some(3),
+        elastic_close_against_idle: Some(3),
+        elastic_two_submitters_grow: Some(3),
+        elastic_block_against_room: Some(3),
+        elastic_block_against_keep_alive: Some(3),
+        elastic_room_is_kept: Some(3),
+        elastic_block_against_close: Some(3),
+        closing_against_a_new_call: Some(3),
     }
     pool {
         pool_life_one_worker: Some(3),

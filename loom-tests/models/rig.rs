@@ -5,7 +5,8 @@
 use super::ledger;
 use crate::job::{JobRef, StackJob};
 use crate::latch::Latch;
-use crate::pool::registry::{Hooks, Registry};
+use crate::pool::hooks::Hooks;
+use crate::pool::registry::Registry;
 use crate::pool::worker::{Role, Worker};
 use crate::queue::Tail;
 use crate::sync::Arc;

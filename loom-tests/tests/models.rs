@@ -139,6 +139,16 @@ models! {
     full_head_spills_against_a_thief,
     broadcast_against_sleep,
 
+    elastic_submit_against_keep_alive,
+    elastic_submit_against_close,
+    elastic_close_against_idle,
+    elastic_two_submitters_grow,
+    elastic_block_against_room,
+    elastic_block_against_keep_alive,
+    elastic_room_is_kept,
+    elastic_block_against_close,
+    closing_against_a_new_call,
+
     pool_life_one_worker,
     pool_life_idle_two_workers,
     pool_job_and_child_one_worker,

@@ -24,6 +24,10 @@
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
 //!   [`global`] one, which is made at first use.
+//! - Work for later, once or again and again: [`ThreadPool::schedule`],
+//!   [`ThreadPool::schedule_at_fixed_rate`].
+//! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool with a bounded queue and a
+//!   [`RejectionPolicy`]. How many threads: [`sizing`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features
@@ -42,7 +46,7 @@
     allow(dead_code, missing_docs, unreachable_pub)
 )]
 
-#[allow(unsafe_code, reason = "the system call of the asymmetric barrier")]
+#[allow(unsafe_code, reason = "the system calls of the asymmetric barrier and of a thread's mask")]
 mod sync;
 
 mod rng;
@@ -51,9 +55,14 @@ mod unwind;
 
 mod observe;
 
+mod admission;
+
 #[allow(unsafe_code, reason = "a counted reference to the waiter, kept in the latch's one word")]
 mod latch;
 mod park;
+
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod timer;
 
 #[allow(unsafe_code, reason = "closures behind one-word pointers, with erased types and lifetimes")]
 mod job;
@@ -70,6 +79,15 @@ mod fork;
 
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
+
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+#[allow(unsafe_code, reason = "a delayed closure's pointer to its ticket")]
+mod schedule;
+
+#[allow(unsafe_code, reason = "a closure's pointer to its pool, and latches of those who wait")]
+mod blocking;
+
+pub mod sizing;
 
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
@@ -88,6 +106,12 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub use admission::{
+    Overflow, OverflowHandler, Rejected, RejectedReason, RejectionPolicy, Verdict,
+};
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub use blocking::spawn_blocking;
+pub use blocking::{Elastic, ElasticBuilder, ElasticMetrics, Growth};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,
@@ -100,8 +124,10 @@ pub use pool::error::BuildError;
 pub use pool::global::{global, try_global};
 pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 pub use pool::{ThreadPool, current_num_threads, current_thread_index};
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub use schedule::{PeriodicHandle, ScheduledHandle};
 pub use sync::asymmetric::Barrier;
-pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Rejected, Task, Yield, spawn, yield_now};
+pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Task, Yield, spawn, yield_now};
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

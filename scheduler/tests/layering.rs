@@ -23,14 +23,18 @@ const LAYERS: &[&[&str]] = &[
     &["unwind"],
     &["rng"],
     &["observe"],
+    &["admission"],
     &["park"],
+    &["timer"],
     &["latch"],
     &["job"],
     &["queue"],
     &["sleep"],
     &["pool"],
     &["fork", "task"],
+    &["schedule", "blocking"],
     &["executor"],
+    &["sizing"],
 ];
 
 /// The one module that may name the primitives.

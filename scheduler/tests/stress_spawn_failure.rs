@@ -1,5 +1,6 @@
 //! A pool whose threads the system does not give: an error that says which one and why, no thread
-//! and no closure left, and a pool with fewer threads works.
+//! and no closure left, and a pool with fewer threads works. An elastic pool makes do with the threads
+//! that it has, and hands closures back if it has none.
 //!
 //! In a child process with a lowered limit on the number of threads. The limit counts all threads
 //! of a user and does not bind root: as root the child becomes a user that has no other process.
@@ -9,12 +10,12 @@
 
 mod support;
 
-use scheduler::{ThreadPool, ThreadPoolBuilder};
+use scheduler::{Elastic, RejectedReason, ThreadPool, ThreadPoolBuilder};
 use std::error::Error;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use support::stress::{Progress, SIZES, amount, guarded};
-use support::sync::Arc;
+use support::sync::{Arc, mpsc};
 use support::{Drops, case, child_passes, usable, wait_until};
 
 /// Who the child is in the eyes of the limit.
@@ -134,6 +135,42 @@ fn limited(workers: usize, progress: &Progress) {
         works(workers);
         progress.round();
     }
+}
+
+/// Without a thread a closure comes back, with the system's reason; with one, it waits for that.
+fn elastic(progress: &Progress) {
+    let user = become_bound_by_the_limit();
+    for _ in 0..amount(5, 50, 1000) {
+        let base = threads() as u64;
+        let pool = Elastic::builder().build().expect("no thread yet");
+        limit_threads(if matches!(user, User::Alone) { base } else { 1 });
+        let rejected = pool.submit(|| 7).expect_err("no thread may be spawned");
+        assert_eq!(rejected.reason(), RejectedReason::ThreadSpawn);
+        assert!(!rejected.source().expect("the system's error").to_string().is_empty());
+        assert_eq!(rejected.into_inner()(), 7);
+        assert_eq!(pool.metrics().threads, 0);
+
+        limit_threads(if matches!(user, User::Alone) { base + 1 } else { u64::MAX });
+        let (open, is_open) = mpsc::channel::<()>();
+        let running = pool.submit(move || is_open.recv().is_err()).expect("a thread");
+        limit_threads(if matches!(user, User::Alone) { base + 1 } else { 1 });
+        let queued = pool.submit(|| 8).expect("there is a thread that comes to it");
+        assert_eq!((pool.metrics().threads, pool.metrics().largest), (1, 1));
+        drop(open);
+        assert!(running.join().expect("it ran"));
+        assert_eq!(queued.join().expect("it ran"), 8);
+        drop(pool);
+        wait_until(|| threads() as u64 == base);
+        progress.round();
+    }
+}
+
+#[test]
+fn a_lowered_limit_on_an_elastic_pool() {
+    if case().is_some() {
+        return guarded("the child", elastic);
+    }
+    child_passes("a_lowered_limit_on_an_elastic_pool", "elastic", &[]);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build) failed. Nothing has been
-/// started then, or what was started has ended.
+/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build) or
+/// [`ElasticBuilder::build`](crate::ElasticBuilder::build) failed. Nothing has been started then, or
+/// what was started has ended.
 ///
 /// # Examples
 ///
@@ -37,6 +38,12 @@ pub(crate) enum Kind {
         error: io::Error,
     },
     GlobalExists,
+    NoThreads,
+    MaxBelowCore {
+        core: usize,
+        max: usize,
+    },
+    ThreadNames,
 }
 
 impl From<Kind> for BuildError {
@@ -72,6 +79,11 @@ impl fmt::Display for BuildError {
                 write!(f, "thread {index} of {threads} could not be spawned: {error}")
             }
             Kind::GlobalExists => f.write_str("the global pool has been built already"),
+            Kind::NoThreads => f.write_str("a pool of at most 0 threads cannot run anything"),
+            Kind::MaxBelowCore { core, max } => {
+                write!(f, "{core} core threads are more than the {max} that there may be at most")
+            }
+            Kind::ThreadNames => f.write_str("the threads' name contains a NUL character"),
         }
     }
 }

@@ -5,7 +5,9 @@ pub(crate) mod builder;
 pub(crate) mod bundle;
 pub(crate) mod error;
 pub(crate) mod global;
+pub(crate) mod hooks;
 pub(crate) mod lifecycle;
+pub(crate) mod on_close;
 pub(crate) mod registry;
 pub(crate) mod seat;
 pub(crate) mod worker;
@@ -169,8 +171,7 @@ impl ThreadPool {
         let lifecycle = registry.lifecycle();
         // What is being refused counts as a root for a moment, even on a pool that has stopped.
         let had_stopped = lifecycle.workers() == 0;
-        let closing = lifecycle.close();
-        registry.pass(closing.passage);
+        let before = registry.close();
         match mode {
             Shutdown::Drain | Shutdown::DrainFor(_) => {}
             Shutdown::CancelQueued => self.cancel_queued(false),
@@ -188,9 +189,9 @@ impl ThreadPool {
             self.join_threads();
         }
         let tally = lifecycle.tally();
-        let cancelled = tally.cancelled_since(closing.before);
+        let cancelled = tally.cancelled_since(before);
         let running = if stopped { 0 } else { tally.roots() };
-        let roots = if had_stopped { 0 } else { closing.before.roots() };
+        let roots = if had_stopped { 0 } else { before.roots() };
         ShutdownReport {
             ran: roots.saturating_sub(cancelled + running),
             cancelled,

@@ -1,7 +1,9 @@
 //! What the workers of a pool share.
 
 use super::bundle;
-use super::lifecycle::{Lifecycle, Passage};
+use super::hooks::Hooks;
+use super::lifecycle::{Lifecycle, Passage, Tally};
+use super::on_close::OnClose;
 use super::seat::Seat;
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
@@ -14,21 +16,11 @@ use crate::sleep::Sleep;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, Instant, Ordering, spin_loop};
-use crate::unwind::{self, Payload};
+use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
-
-/// The user's functions that a pool calls.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) start: Option<Box<dyn Fn(usize) + Send + Sync>>,
-    pub(crate) exit: Option<Box<dyn Fn(usize) + Send + Sync>>,
-    pub(crate) panic: Option<Arc<PanicHandler>>,
-}
-
-pub(crate) type PanicHandler = Box<dyn Fn(Payload) + Send + Sync>;
 
 /// The part of a worker that others reach.
 #[derive(Debug)]
@@ -96,6 +88,7 @@ pub(crate) struct Registry {
     injector: Injector,
     sleep: Sleep,
     lifecycle: Lifecycle,
+    on_close: OnClose,
     hooks: Hooks,
 }
 
@@ -138,6 +131,7 @@ impl Registry {
             injector: Injector::new(),
             sleep: Sleep::new(workers),
             lifecycle: Lifecycle::new(workers),
+            on_close: OnClose::default(),
             hooks,
         };
         (Arc::new(registry), tails)
@@ -166,6 +160,10 @@ impl Registry {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    pub(crate) fn on_close(&self) -> &OnClose {
+        &self.on_close
     }
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -311,6 +309,14 @@ impl Registry {
         self.pass(self.lifecycle.leave(fate));
     }
 
+    /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.
+    pub(crate) fn close(&self) -> Tally {
+        let closing = self.lifecycle.close();
+        self.pass(closing.passage);
+        self.on_close.close();
+        closing.before
+    }
+
     /// Does what a change of the gate calls for.
     pub(crate) fn pass(&self, passage: Passage) {
         if passage == Passage::LastOut {
@@ -345,17 +351,7 @@ impl Registry {
 
     /// Where panics go that nobody can receive.
     pub(crate) fn unclaimed(&self) -> Unclaimed {
-        let handler = self.hooks.panic.clone();
-        Unclaimed(Box::new(move |payload| report(handler.as_deref(), payload)))
-    }
-
-    /// Calls a hook of the user's; its panic goes to the panic handler.
-    pub(crate) fn call_hook(&self, hook: &Option<Box<dyn Fn(usize) + Send + Sync>>, index: usize) {
-        if let Some(hook) = hook
-            && let Err(payload) = unwind::catch(|| hook(index))
-        {
-            report(self.hooks.panic.as_deref(), payload);
-        }
+        self.hooks.unclaimed()
     }
 
     /// Runs `f` on a worker of this pool and returns its value. A worker of this pool runs it
@@ -515,34 +511,11 @@ impl Drop for Root<'_> {
     }
 }
 
-/// Hands a panic to the user's handler. Without one it is dropped: the panic hook has printed
-/// it already, as for a thread of `std` whose handle is gone.
-fn report(handler: Option<&PanicHandler>, payload: Payload) {
-    match handler {
-        Some(handler) => {
-            if let Err(second) = unwind::catch(|| handler(payload)) {
-                unwind::drop_quietly(second);
-            }
-        }
-        None => unwind::drop_quietly(payload),
-    }
-}
-
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry")
             .field("workers", &self.slots.len())
             .field("lifecycle", &self.lifecycle)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks")
-            .field("start", &self.start.is_some())
-            .field("exit", &self.exit.is_some())
-            .field("panic", &self.panic.is_some())
-            .finish()
     }
 }

@@ -2,10 +2,14 @@
 
 mod abort;
 mod handle;
+mod outside;
 mod returned;
 mod spawn;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
+pub(crate) use outside::with_flag;
 pub use returned::Task;
-pub use spawn::{Rejected, Yield, is_cancelled, spawn, yield_now};
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+pub(crate) use spawn::spawn_on;
+pub use spawn::{Yield, is_cancelled, spawn, yield_now};

@@ -70,8 +70,7 @@ impl ThreadPool {
     #[must_use = "the closures are dropped unrun with it"]
     pub fn shutdown_now(&self) -> Vec<Task> {
         let registry = self.registry();
-        let closing = registry.lifecycle().close();
-        registry.pass(closing.passage);
+        registry.close();
         registry.lifecycle().abort();
         registry.take_back().into_iter().map(Task::new).collect()
     }

@@ -1,0 +1,190 @@
+//! Options of an elastic pool, and their checks.
+
+use super::core::Core;
+use super::elastic::{Elastic, Shared};
+use super::state::{Growth, Limits};
+use crate::admission::RejectionPolicy;
+use crate::pool::error::{BuildError, Kind};
+use crate::pool::hooks::Hooks;
+use crate::sync::{Arc, AtomicBool, AtomicU64};
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+/// As many threads for blocking work as tokio has by default. Each may be in a system call that
+/// takes long; more would mostly mean that something does not answer.
+const MAX_THREADS: usize = 512;
+
+/// As tokio's. Longer keeps threads for work that does not come; shorter spawns them anew, at some
+/// 30 µs each.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Options for an [`Elastic`] pool.
+#[must_use = "call `build`"]
+pub struct ElasticBuilder {
+    limits: Limits,
+    policy: RejectionPolicy,
+    name: String,
+    stack_size: Option<usize>,
+    hooks: Hooks,
+}
+
+impl ElasticBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            limits: Limits {
+                core: 0,
+                max: MAX_THREADS,
+                capacity: usize::MAX,
+                keep_alive: KEEP_ALIVE,
+                core_times_out: false,
+                growth: Growth::default(),
+            },
+            policy: RejectionPolicy::default(),
+            name: "elastic".to_owned(),
+            stack_size: None,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many threads stay when there is nothing to do. They too start only when they are needed.
+    /// The default is 0.
+    pub fn core_threads(mut self, core: usize) -> Self {
+        self.limits.core = core;
+        self
+    }
+
+    /// How many threads there may be; the default is 512. (While one runs its exit handler, its
+    /// successor may have started.)
+    pub fn max_threads(mut self, max: usize) -> Self {
+        self.limits.max = max;
+        self
+    }
+
+    /// How long a thread stays that has nothing to do, if there are more than the core number; the
+    /// default is 10 s. With `Duration::MAX` it stays for ever.
+    pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.limits.keep_alive = keep_alive;
+        self
+    }
+
+    /// Whether core threads, too, end after [`keep_alive`](Self::keep_alive); the default is no.
+    pub fn allow_core_timeout(mut self, allow: bool) -> Self {
+        self.limits.core_times_out = allow;
+        self
+    }
+
+    /// How many closures may be queued; the default is no limit. With 0 a closure is taken only if a
+    /// thread is free for it, or may be spawned. What has been handed to a thread that is just waking
+    /// up does not count.
+    pub fn queue_capacity(mut self, capacity: usize) -> Self {
+        self.limits.capacity = capacity;
+        self
+    }
+
+    /// What [`Elastic::submit`] does when all threads are busy and the queue is full; the default is
+    /// [`RejectionPolicy::Abort`].
+    pub fn on_full(mut self, policy: RejectionPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Whether a further thread comes before the queue, or after it. The default is
+    /// [`Growth::GrowFirst`].
+    pub fn growth(mut self, growth: Growth) -> Self {
+        self.limits.growth = growth;
+        self
+    }
+
+    /// What the threads are called: `NAME-0`, `NAME-1`, …, in the order in which they start. The
+    /// default is `elastic`. Linux shows the first 15 bytes.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The stack of each thread in bytes, of address space. The default is that of
+    /// [`std::thread::Builder`].
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called by each thread with its number, before its first closure. A panic in it goes to the
+    /// panic handler, and the thread goes on.
+    pub fn start_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.start = Some(Box::new(handler));
+        self
+    }
+
+    /// Called by each thread with its number, after its last closure. A panic in it goes to the
+    /// panic handler.
+    pub fn exit_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.hooks.exit = Some(Box::new(handler));
+        self
+    }
+
+    /// Called with each panic that nobody can receive: as
+    /// [`ThreadPoolBuilder::panic_handler`](crate::ThreadPoolBuilder::panic_handler).
+    pub fn panic_handler(
+        mut self,
+        handler: impl Fn(Box<dyn Any + Send>) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.panic = Some(Arc::new(Box::new(handler)));
+        self
+    }
+
+    /// Builds the pool. No thread is started yet.
+    ///
+    /// # Errors
+    ///
+    /// A maximum of 0 threads, or of fewer than the core number; a thread name with a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::Elastic;
+    ///
+    /// let error = Elastic::builder().core_threads(8).max_threads(4).build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "8 core threads are more than the 4 that there may be at most",
+    /// );
+    /// ```
+    pub fn build(self) -> Result<Elastic, BuildError> {
+        let Limits { core, max, .. } = self.limits;
+        if max == 0 {
+            return Err(Kind::NoThreads.into());
+        }
+        if max < core {
+            return Err(Kind::MaxBelowCore { core, max }.into());
+        }
+        if self.name.contains('\0') {
+            return Err(Kind::ThreadNames.into());
+        }
+        Ok(Elastic::from_shared(Shared {
+            core: Core::new(self.limits),
+            policy: self.policy,
+            name: self.name,
+            stack_size: self.stack_size,
+            hooks: self.hooks,
+            ran: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            aborting: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl fmt::Debug for ElasticBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ElasticBuilder")
+            .field("limits", &self.limits)
+            .field("policy", &self.policy)
+            .field("name", &self.name)
+            .field("stack_size", &self.stack_size)
+            .field("hooks", &self.hooks)
+            .finish()
+    }
+}
