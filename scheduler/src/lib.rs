@@ -55,6 +55,9 @@ mod observe;
 mod latch;
 mod park;
 
+#[allow(unsafe_code, reason = "setting the latch of who waits for a token")]
+mod cancel;
+
 #[allow(unsafe_code, reason = "closures behind one-word pointers, with erased types and lifetimes")]
 mod job;
 
@@ -88,6 +91,7 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub use cancel::{CancellationToken, Cancelled, DropGuard, WaitForCancellationFuture};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

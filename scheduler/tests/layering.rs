@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["observe"],
     &["park"],
     &["latch"],
+    &["cancel"],
     &["job"],
     &["queue"],
     &["sleep"],

@@ -3,6 +3,7 @@
 pub(crate) mod affinity;
 pub(crate) mod builder;
 pub(crate) mod bundle;
+pub(crate) mod carried;
 pub(crate) mod error;
 pub(crate) mod global;
 pub(crate) mod lifecycle;

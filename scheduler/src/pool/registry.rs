@@ -1,6 +1,7 @@
 //! What the workers of a pool share.
 
 use super::bundle;
+use super::carried::Carried;
 use super::lifecycle::{Lifecycle, Passage};
 use super::seat::Seat;
 use super::worker::Worker;
@@ -392,13 +393,16 @@ impl Registry {
             self.pass(passage);
             return Err(Refused::Closed(f));
         }
+        let token = Carried::current();
         let job = StackJob::new(|| {
             let root = Root(self);
             if self.lifecycle.is_cancelling() {
                 root.cancel();
                 return Err(f);
             }
-            self.run_root(site, || Ok(f(Worker::current().expect("roots run on workers"))))
+            let on_worker = || f(Worker::current().expect("roots run on workers"));
+            // SAFETY: (1) this frame waits for the job.
+            self.run_root(site, || Ok(unsafe { token.run(on_worker) }))
         });
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.

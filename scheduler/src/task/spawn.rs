@@ -3,6 +3,7 @@
 use super::JoinHandle;
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
+use crate::pool::carried::put_away;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::worker::Worker;
@@ -200,36 +201,6 @@ impl<F> fmt::Display for Rejected<F> {
 
 impl<F> std::error::Error for Rejected<F> {}
 
-/// Whether the running closure is asked to stop: its pool is being shut down with
-/// [`Shutdown::Abort`](crate::Shutdown::Abort), or the deadline of a
-/// [`Shutdown::DrainFor`](crate::Shutdown::DrainFor) has passed. One load; false outside any
-/// pool.
-///
-/// A closure cannot be stopped from outside: one that may take long should ask now and then.
-///
-/// # Examples
-///
-/// ```
-/// use scheduler::{Shutdown, ThreadPool, task};
-///
-/// let pool = ThreadPool::new(1)?;
-/// let (started, is_started) = std::sync::mpsc::channel();
-/// let endless = pool.spawn(move || {
-///     started.send(()).unwrap();
-///     while !task::is_cancelled() {
-///         std::thread::yield_now();
-///     }
-///     "stopped"
-/// });
-/// is_started.recv().unwrap();
-/// let report = pool.shutdown(Shutdown::Abort);
-/// assert_eq!((report.ran, endless.join().unwrap()), (1, "stopped"));
-/// # Ok::<(), scheduler::BuildError>(())
-/// ```
-pub fn is_cancelled() -> bool {
-    Worker::current().is_some_and(|worker| worker.registry().lifecycle().is_aborting())
-}
-
 /// What [`yield_now`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Yield {
@@ -249,6 +220,7 @@ pub fn yield_now() -> Option<Yield> {
 }
 
 fn yield_on(worker: &Worker) -> Yield {
+    let _put_away = put_away(worker.seated());
     while let Some(job) = worker.take_local().or_else(|| worker.steal_public()) {
         let only_unpacked = job.is_bundle();
         worker.run(job);
