@@ -9,6 +9,7 @@ use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
+use std::hint;
 use std::marker::PhantomData;
 
 /// Runs two closures, in parallel if another worker has the time, and returns both values.
@@ -160,10 +161,9 @@ where
 {
     let job = StackJob::of::<K>(b);
     let Some(index) = seated.reserve() else {
-        // Built in vain: so the fork of a task without a token has nothing more to ask.
-        // SAFETY: nobody has been given the right to run the job, so it is this frame's.
-        let b = unsafe { job.take_closure() };
-        return fork_carrying::<K, _, _, _, _>(seated, a, b);
+        // Built in vain: so the fork of a task without a token has nothing more to ask, and no
+        // register to save.
+        return fork_carrying::<K, _, _, _, _>(seated, a, &job);
     };
     fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
 }
@@ -192,10 +192,10 @@ impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
     }
 }
 
-/// [`fork`] of a task with a token.
+/// [`fork`] of a task with a token: `plain` is the job without it, which nobody has seen.
 #[cold]
 #[inline(never)]
-fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, b: B) -> (RA, RB)
+fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
 where
     K: Branch<A, RA> + Branch<B, RB>,
     A: Send,
@@ -203,7 +203,13 @@ where
     RA: Send,
     RB: Send,
 {
-    let carrying = Carrying { token: Carried::of(seated), closure: b };
+    // The compiler would rather be given the closure itself, and save a register for it in the caller,
+    // on every path.
+    let plain = hint::black_box(plain);
+    // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
+    // use it any more.
+    let closure = unsafe { plain.take_closure() };
+    let carrying = Carrying { token: Carried::of(seated), closure };
     let job = StackJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next(), &job, a)
 }
