@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 use support::sync::{Arc, thread};
 use support::{Thrown, pool, throw, wait_until, watchdog};
 
@@ -148,6 +149,34 @@ fn a_worker_that_waits_helps() {
             token.wait();
         });
         assert!(token.is_cancelled());
+    });
+}
+
+#[test]
+fn a_wait_with_a_limit() {
+    watchdog("a_wait_with_a_limit", || {
+        let patience = Duration::from_millis(20);
+        let pool = pool(1);
+        for on_worker in [false, true] {
+            let token = CancellationToken::new();
+            let run = |f: &(dyn Fn() -> bool + Sync)| if on_worker { pool.install(f) } else { f() };
+            let begin = Instant::now();
+            assert!(!run(&|| token.wait_timeout(patience)));
+            assert!(begin.elapsed() >= patience);
+            assert!(!run(&|| token.wait_timeout(Duration::ZERO)));
+            let canceller = token.clone();
+            let thread = thread::spawn(move || canceller.cancel());
+            assert!(run(&|| token.wait_timeout(Duration::MAX)));
+            thread.join().expect("no panic");
+            assert!(run(&|| token.wait_timeout(Duration::ZERO)));
+        }
+        let canceller = CancellationToken::new();
+        let token = canceller.child_token();
+        let helps = pool.install(|| {
+            drop(scheduler::spawn(move || canceller.cancel()));
+            token.wait_timeout(Duration::from_secs(3600))
+        });
+        assert!(helps);
     });
 }
 

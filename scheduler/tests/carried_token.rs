@@ -5,6 +5,7 @@ mod support;
 use scheduler::{CancellationToken, Context, ThreadPool, task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use support::sync::{Arc, mpsc, thread};
 use support::{each_size, each_size_from_two, pool, silence_thrown, throw, wait_until, watchdog};
 
@@ -245,6 +246,14 @@ fn a_stranger_on_top_of_the_task() {
                 canceller.cancel();
             }));
             inner.wait();
+        });
+        waits(|| {
+            drop(stranger());
+            CancellationToken::new().wait_timeout(Duration::from_millis(10));
+        });
+        waits(|| {
+            let handle = stranger();
+            handle.join_timeout(Duration::from_secs(3600)).expect("in time").expect("no panic");
         });
         waits(|| {
             drop(stranger());

@@ -249,6 +249,7 @@ impl Worker {
     /// As [`run_until`](Self::run_until) in a wait, but begins no job after `deadline`. True if the
     /// latch is set.
     pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
+        let _put_away = put_away(self.seated());
         while !latch.is_set() && Instant::now() < deadline {
             let job = self.take_local();
             let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));

@@ -3,9 +3,10 @@
 use crate::cancel::{CancellationToken, Cancelled, Waiter};
 use crate::latch::Latch;
 use crate::pool::carried;
-use crate::pool::registry::wait;
+use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
-use crate::sync::Arc;
+use crate::sync::{Arc, Instant};
+use std::time::Duration;
 
 /// Whether the running closure is asked to stop: the token of its task is cancelled
 /// ([`CancellationToken::run`]), or its pool is being shut down with
@@ -156,5 +157,38 @@ impl CancellationToken {
         if self.add_waiter(Waiter::Latch(Arc::clone(&latch))).is_some() {
             wait(&latch);
         }
+    }
+
+    /// As [`wait`](Self::wait), but no longer than `timeout`. Whether the token is cancelled.
+    ///
+    /// # On a worker
+    ///
+    /// Runs other jobs meanwhile, each to its end: it returns later if one of them takes longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let token = scheduler::CancellationToken::new();
+    /// assert!(!token.wait_timeout(Duration::from_millis(1)));
+    /// token.cancel();
+    /// assert!(token.wait_timeout(Duration::ZERO));
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        if self.is_cancelled() {
+            return true;
+        }
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            // Beyond what the clock can say.
+            self.wait();
+            return true;
+        };
+        let latch = Arc::new(Latch::new());
+        let Some(key) = self.add_waiter(Waiter::Latch(Arc::clone(&latch))) else { return true };
+        if !wait_until(&latch, deadline) {
+            drop(self.remove_waiter(key));
+        }
+        self.is_cancelled()
     }
 }
