@@ -24,6 +24,7 @@
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
 //!   [`global`] one, which is made at first use.
+//! - Work that should stop when it is told to: [`CancellationToken`], and [`task::checkpoint`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features
@@ -32,6 +33,7 @@
 //! |---|---|---|
 //! | `affinity` | yes | pinning workers to cores ([`Pinning`]) |
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
+//! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -73,6 +75,11 @@ mod fork;
 
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
+
+#[cfg(all(unix, feature = "signal", not(any(scheduler_loom, scheduler_shuttle))))]
+#[cfg_attr(docsrs, doc(cfg(all(unix, feature = "signal"))))]
+#[allow(unsafe_code, reason = "what a signal's handler runs")]
+pub mod signal;
 
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]

@@ -31,6 +31,7 @@ const LAYERS: &[&[&str]] = &[
     &["sleep"],
     &["pool"],
     &["fork", "task"],
+    &["signal"],
     &["executor"],
 ];
 

@@ -49,7 +49,9 @@ const CANCEL_GRACE: Duration = Duration::from_millis(10);
 pub struct ThreadPool {
     registry: Arc<Registry>,
     /// Empty once somebody has joined them, or if the caller supplied the threads.
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
+    /// Whether the drop of this one ends the pool.
+    owns: bool,
 }
 
 impl ThreadPool {
@@ -57,7 +59,14 @@ impl ThreadPool {
         registry: Arc<Registry>,
         threads: Vec<thread::JoinHandle<()>>,
     ) -> Self {
-        Self { registry, threads: Mutex::new(threads) }
+        Self { registry, threads: Arc::new(Mutex::new(threads)), owns: true }
+    }
+
+    /// The same pool, for somebody who may shut it down but whose end does not.
+    #[cfg_attr(not(all(unix, feature = "signal")), allow(dead_code))]
+    pub(crate) fn share(&self) -> Self {
+        let (registry, threads) = (Arc::clone(&self.registry), Arc::clone(&self.threads));
+        Self { registry, threads, owns: false }
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
@@ -254,7 +263,7 @@ impl ThreadPool {
 /// [`ThreadPool::shutdown`] with [`Shutdown::Drain`], unless a deadline has passed already.
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        if !self.registry.lifecycle().has_given_up() {
+        if self.owns && !self.registry.lifecycle().has_given_up() {
             let _ = self.shutdown(Shutdown::Drain);
         }
     }
