@@ -179,6 +179,7 @@ impl ThreadPool {
         let lifecycle = registry.lifecycle();
         // What is being refused counts as a root for a moment, even on a pool that has stopped.
         let had_stopped = lifecycle.workers() == 0;
+        lifecycle.note_close();
         let closing = lifecycle.close();
         registry.pass(closing.passage);
         match mode {
@@ -241,9 +242,13 @@ impl ThreadPool {
     /// What runs now.
     fn stragglers(&self) -> Vec<Straggler> {
         let mut stragglers = Vec::new();
+        let closed_for = self.registry.lifecycle().closed_for();
         for (worker, slot) in self.registry.slots().enumerate() {
-            let sites = slot.running().sites();
-            stragglers.extend(sites.map(|spawned_at| Straggler { worker, spawned_at }));
+            let straggler = |(spawned_at, begun): (_, Duration)| {
+                let running_for = closed_for.saturating_sub(begun);
+                Straggler { worker, spawned_at, running_for }
+            };
+            stragglers.extend(slot.running().sites().map(straggler));
         }
         stragglers
     }
