@@ -64,9 +64,11 @@ mod tests {
         let (a, b) = (slots.insert('a'), slots.insert('b'));
         assert_eq!((slots.remove(a), slots.remove(a)), (Some('a'), None));
         assert_eq!(slots.insert('c'), a);
-        assert_eq!((slots.get_mut(b), slots.len()), (Some(&mut 'b'), 2));
+        assert_eq!(slots.get_mut(b), Some(&mut 'b'));
+        assert_eq!(slots.len(), 2);
         assert!(slots.take_all().eq(['c', 'b']));
-        assert_eq!((slots.remove(b), slots.get_mut(a), slots.len()), (None, None, 0));
+        assert_eq!((slots.remove(b), slots.get_mut(a)), (None, None));
+        assert_eq!(slots.len(), 0);
     }
 
     #[test]

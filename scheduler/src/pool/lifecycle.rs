@@ -27,7 +27,7 @@
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Counter, Instant, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Counter, Instant, Mutex, Ordering, StaticMutex};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -101,8 +101,8 @@ pub(crate) struct Lifecycle {
     given_up: AtomicBool,
     /// 1 as soon as there is a time in `closed_at`. Statistics: it is in time, or a moment late.
     was_closed: Counter,
-    /// When the first shutdown began.
-    closed_at: Mutex<Option<Instant>>,
+    /// When the first shutdown began. Not of a protocol, and so no lock that the models branch on.
+    closed_at: StaticMutex<Option<Instant>>,
     exit: Mutex<Exit>,
 }
 
@@ -195,7 +195,7 @@ impl Lifecycle {
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             was_closed: Counter::default(),
-            closed_at: Mutex::new(None),
+            closed_at: StaticMutex::new(None),
             exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
         }
     }
@@ -212,6 +212,7 @@ impl Lifecycle {
 
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
+        self.note_close();
         // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends it.
         let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
         let before = self.gate.0.fetch_or(CLOSED, order);
@@ -220,8 +221,8 @@ impl Lifecycle {
         Closing { passage, before: Tally(before) }
     }
 
-    /// A shutdown begins. Only the first one's time counts.
-    pub(crate) fn note_close(&self) {
+    /// Only the first one's time counts.
+    fn note_close(&self) {
         self.closed_at.lock().unwrap().get_or_insert_with(Instant::now);
         self.was_closed.set(1);
     }

@@ -179,7 +179,6 @@ impl ThreadPool {
         let lifecycle = registry.lifecycle();
         // What is being refused counts as a root for a moment, even on a pool that has stopped.
         let had_stopped = lifecycle.workers() == 0;
-        lifecycle.note_close();
         let closing = lifecycle.close();
         registry.pass(closing.passage);
         match mode {
