@@ -78,8 +78,7 @@ impl Search<'_> {
         let middle = from + len / 2;
         // A hit may lie across the middle.
         let end = (middle + self.word.len() - 1).min(bytes.len());
-        let (left, right) =
-            join(|| self.bytes(&bytes[..end], from), || self.bytes(bytes, middle));
+        let (left, right) = join(|| self.bytes(&bytes[..end], from), || self.bytes(bytes, middle));
         Ok(left? || right?)
     }
 }

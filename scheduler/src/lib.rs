@@ -44,7 +44,7 @@
     allow(dead_code, missing_docs, unreachable_pub)
 )]
 
-#[allow(unsafe_code, reason = "the system call of the asymmetric barrier")]
+#[allow(unsafe_code, reason = "the system calls of the asymmetric barrier and of a thread's mask")]
 mod sync;
 
 mod rng;
@@ -56,6 +56,9 @@ mod observe;
 #[allow(unsafe_code, reason = "a counted reference to the waiter, kept in the latch's one word")]
 mod latch;
 mod park;
+
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod timer;
 
 #[allow(unsafe_code, reason = "setting the latch of who waits for a token")]
 mod cancel;

@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["rng"],
     &["observe"],
     &["park"],
+    &["timer"],
     &["latch"],
     &["cancel"],
     &["job"],

@@ -2,6 +2,8 @@
 //!
 //! What a task's token is, and how forks carry it, is a matter of the pool: `pool/carried.rs`.
 
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod deadline;
 mod error;
 mod future;
 mod guard;

@@ -24,7 +24,7 @@ use super::{DropGuard, WaitForCancellationFuture};
 use crate::cancel::slots::Slots;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicUsize, Instant, Mutex, Ordering};
 use crate::unwind::{self, Payload};
 use std::fmt;
 use std::task::Waker;
@@ -72,6 +72,8 @@ struct Node {
     cancelled: AtomicBool,
     /// The handles that users have, and the children.
     handles: AtomicUsize,
+    /// When it will be cancelled, by itself or by an ancestor.
+    deadline: Option<Instant>,
     state: Mutex<State>,
 }
 
@@ -82,6 +84,8 @@ struct State {
     key: usize,
     children: Slots<Arc<Node>>,
     waiters: Slots<Waiter>,
+    /// To be called when nobody has the node any more.
+    at_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Who is told of a cancellation.
@@ -101,11 +105,13 @@ impl Waiter {
 }
 
 impl Node {
-    fn new(parent: Option<Arc<Node>>) -> Self {
-        let state = State { parent, key: 0, children: Slots::new(), waiters: Slots::new() };
+    fn new(parent: Option<Arc<Node>>, deadline: Option<Instant>) -> Self {
+        let state =
+            State { parent, key: 0, children: Slots::new(), waiters: Slots::new(), at_end: None };
         Self {
             cancelled: AtomicBool::new(false),
             handles: AtomicUsize::new(1),
+            deadline,
             state: Mutex::new(state),
         }
     }
@@ -138,10 +144,13 @@ impl Node {
         if self.handles.fetch_sub(1, Ordering::Relaxed) != 1 {
             return None;
         }
-        let (parent, key) = {
+        let (parent, key, at_end) = {
             let mut state = self.state.lock().unwrap();
-            (state.parent.take()?, state.key)
+            (state.parent.take()?, state.key, state.at_end.take())
         };
+        if let Some(at_end) = at_end {
+            at_end();
+        }
         if !fault::is(Fault::TokenChildStays) {
             let entry = parent.state.lock().unwrap().children.remove(key);
             drop(entry);
@@ -165,11 +174,28 @@ fn mark(first: Arc<Node>) -> Vec<Waiter> {
     waiters
 }
 
+fn cancel(node: &Arc<Node>) {
+    if node.is_cancelled() {
+        return;
+    }
+    let mut first: Option<Payload> = None;
+    for waiter in mark(Arc::clone(node)) {
+        match (unwind::catch(|| waiter.tell()), &first) {
+            (Ok(()), _) => {}
+            (Err(payload), None) => first = Some(payload),
+            (Err(payload), Some(_)) => unwind::drop_quietly(payload),
+        }
+    }
+    if let Some(payload) = first {
+        unwind::resume(payload);
+    }
+}
+
 impl CancellationToken {
     /// A token that nothing cancels but its own [`cancel`](Self::cancel).
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Node::new(None)))
+        Self(Arc::new(Node::new(None, None)))
     }
 
     /// A token that is cancelled when this one is, at the latest.
@@ -188,8 +214,13 @@ impl CancellationToken {
     /// ```
     #[must_use]
     pub fn child_token(&self) -> Self {
+        self.child(self.0.deadline)
+    }
+
+    /// A child with a deadline to show.
+    pub(super) fn child(&self, deadline: Option<Instant>) -> Self {
         let parent = &self.0;
-        let child = Arc::new(Node::new(Some(Arc::clone(parent))));
+        let child = Arc::new(Node::new(Some(Arc::clone(parent)), deadline));
         parent.add_handle();
         let listed = parent
             .if_active(Fault::TokenChildUnseen, |state| state.children.insert(Arc::clone(&child)));
@@ -212,20 +243,7 @@ impl CancellationToken {
     /// If a waker panics that was given to [`cancelled`](Self::cancelled): after all have been
     /// called, with the first of the panics.
     pub fn cancel(&self) {
-        if self.0.is_cancelled() {
-            return;
-        }
-        let mut first: Option<Payload> = None;
-        for waiter in mark(Arc::clone(&self.0)) {
-            match (unwind::catch(|| waiter.tell()), &first) {
-                (Ok(()), _) => {}
-                (Err(payload), None) => first = Some(payload),
-                (Err(payload), Some(_)) => unwind::drop_quietly(payload),
-            }
-        }
-        if let Some(payload) = first {
-            unwind::resume(payload);
-        }
+        cancel(&self.0);
     }
 
     /// Whether this token, or an ancestor of it, has been cancelled: one load. If so, what the
@@ -270,6 +288,39 @@ impl CancellationToken {
     /// ```
     pub fn drop_guard(self) -> DropGuard {
         DropGuard::new(self)
+    }
+
+    /// When the token will be cancelled, if nothing is quicker: its own deadline or that of an
+    /// ancestor, whichever is earlier.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (soon, later) = (Duration::from_secs(1), Duration::from_secs(2));
+    /// let token = scheduler::CancellationToken::new();
+    /// assert_eq!(token.deadline(), None);
+    /// let request = token.with_deadline(Instant::now() + soon);
+    /// assert_eq!(request.with_timeout(later).deadline(), request.deadline());
+    /// assert_eq!(request.child_token().deadline(), request.deadline());
+    /// ```
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// What cancels the token, without being a handle of it.
+    pub(super) fn canceller(&self) -> impl FnOnce() + Send + use<> {
+        let node = Arc::clone(&self.0);
+        move || cancel(&node)
+    }
+
+    /// Has `f` called when the last handle is gone. Once.
+    pub(super) fn at_end(&self, f: Box<dyn FnOnce() + Send>) {
+        let mut state = self.0.state.lock().unwrap();
+        debug_assert!(state.at_end.is_none(), "once");
+        state.at_end = Some(f);
     }
 
     /// Its key. `None`: the token is cancelled, and nobody will tell the waiter.
@@ -328,6 +379,42 @@ impl Default for CancellationToken {
 
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancellationToken").field("cancelled", &self.is_cancelled()).finish()
+        f.debug_struct("CancellationToken")
+            .field("cancelled", &self.is_cancelled())
+            .field("deadline", &self.deadline())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CancellationToken;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn children_leave_nothing_in_their_parent() {
+        let token = CancellationToken::new();
+        let children: Vec<_> = (0..10).map(|_| token.child_token()).collect();
+        assert_eq!(token.listed(), (10, 0));
+        let below = children[3].child_token();
+        drop(children);
+        assert_eq!(token.listed(), (1, 0), "one still has a child of its own");
+        drop(below);
+        assert_eq!(token.listed(), (0, 0));
+        token.cancel();
+        drop(token.child_token());
+        assert_eq!(token.listed(), (0, 0));
+    }
+
+    #[test]
+    fn a_token_that_goes_leaves_nothing_in_the_timer() {
+        let token = CancellationToken::new().with_timeout(Duration::from_secs(3600));
+        let node = Arc::downgrade(&token.0);
+        let below = token.child_token();
+        drop(token);
+        assert!(node.upgrade().is_some());
+        drop(below);
+        assert!(node.upgrade().is_none());
     }
 }

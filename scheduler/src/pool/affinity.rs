@@ -69,6 +69,11 @@ impl Plan {
         }
     }
 
+    /// Whether workers are bound to cores.
+    pub(crate) fn pins(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The core of a worker.
     pub(crate) fn core(&self, worker: usize) -> Option<usize> {
         self.0.as_ref().map(|cores| cores[worker % cores.len()])

@@ -10,7 +10,7 @@ use super::registry::{Hooks, Registry};
 use super::worker::{Role, Worker};
 use super::{MAX_THREADS, ThreadPool};
 use crate::queue::Tail;
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::{Arc, Condvar, Mutex, mask, thread};
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -150,6 +150,10 @@ impl ThreadPoolBuilder {
         let workers = self.checked_num_threads()?;
         let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
         let plan = Plan::new(&self.pinning, workers, parallelism)?;
+        if plan.pins() {
+            // Before any worker has lost it.
+            mask::remember();
+        }
         let mut name = self.thread_name.unwrap_or_else(|| Box::new(|i| format!("scheduler-{i}")));
         let names: Vec<String> = (0..workers).map(&mut name).collect();
         if let Some(index) = names.iter().position(|name| name.contains('\0')) {

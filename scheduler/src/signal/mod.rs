@@ -12,7 +12,7 @@ use crate::latch::Latch;
 use crate::pool::ThreadPool;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport};
 use crate::pool::registry::wait;
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex, mask, thread};
 use disposition::Listening;
 use signal_hook::iterator::{Handle, Signals};
 use std::fmt;
@@ -142,6 +142,7 @@ fn start(
 
 /// The thread.
 fn listen(pool: &ThreadPool, mut listener: Signals, grace: Duration, outcome: &Arc<Outcome>) {
+    mask::restore();
     let mut draining = false;
     for _ in listener.forever() {
         if std::mem::replace(&mut draining, true) {
@@ -150,7 +151,10 @@ fn listen(pool: &ThreadPool, mut listener: Signals, grace: Duration, outcome: &A
             continue;
         }
         let (shared, report) = (pool.share(), Arc::clone(outcome));
-        let drain = move || report.set(shared.shutdown(Shutdown::DrainFor(grace)));
+        let drain = move || {
+            mask::restore();
+            report.set(shared.shutdown(Shutdown::DrainFor(grace)));
+        };
         let name = "scheduler-drain".to_owned();
         if thread::Builder::new().name(name).spawn(drain).is_err() {
             // Then here, deaf for that long.

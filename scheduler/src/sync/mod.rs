@@ -24,6 +24,7 @@ mod cell;
 #[cfg(any(scheduler_loom, scheduler_shuttle))]
 mod clock;
 pub(crate) mod fault;
+pub(crate) mod mask;
 #[cfg_attr(scheduler_jitter, path = "start_jitter.rs")]
 pub(crate) mod start;
 #[cfg(scheduler_tsan)]

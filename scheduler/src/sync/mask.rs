@@ -1,0 +1,16 @@
+//! Which cores a new thread may run on.
+//!
+//! On Linux a thread inherits the mask of the thread that spawns it. From a pinned worker that is
+//! one core, and a thread that waits for others would stay behind that worker. So the first pool
+//! that pins its workers remembers the mask that its builder's thread has, and every helper thread
+//! takes that mask as its own. Elsewhere a new thread gets the process's cores, or the system takes
+//! pinning as a mere wish.
+
+#[cfg(all(target_os = "linux", not(any(scheduler_loom, scheduler_shuttle))))]
+#[path = "mask_linux.rs"]
+mod imp;
+#[cfg(not(all(target_os = "linux", not(any(scheduler_loom, scheduler_shuttle)))))]
+#[path = "mask_none.rs"]
+mod imp;
+
+pub(crate) use imp::{remember, restore};
