@@ -5,7 +5,6 @@ use std::fmt;
 
 /// The task was asked to stop: the error of [`task::checkpoint`](crate::task::checkpoint).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct Cancelled;
 
 impl fmt::Display for Cancelled {
