@@ -45,15 +45,15 @@ impl Search<'_> {
         scope(|s| {
             for entry in entries.flatten() {
                 let Ok(kind) = entry.file_type() else { continue };
-                // What a part returns, nobody looks at: when one stops, all do.
+                // Nobody looks at what a part returns: when one stops, all do.
                 if kind.is_dir() {
-                    s.fork(move || drop(self.folder(&entry.path())));
+                    s.fork(move || _ = self.folder(&entry.path()));
                 } else if kind.is_file() {
-                    s.fork(move || drop(self.file(&entry.path())));
+                    s.fork(move || _ = self.file(&entry.path()));
                 }
             }
         });
-        Ok(())
+        task::checkpoint()
     }
 
     fn file(&self, path: &Path) -> Result<(), Cancelled> {
