@@ -9,6 +9,26 @@ use crate::timer;
 use std::time::Duration;
 
 impl CancellationToken {
+    /// When the token will be cancelled, if nothing is quicker: its own deadline or that of an
+    /// ancestor, whichever is earlier.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (soon, later) = (Duration::from_secs(1), Duration::from_secs(2));
+    /// let token = scheduler::CancellationToken::new();
+    /// assert_eq!(token.deadline(), None);
+    /// let request = token.with_deadline(Instant::now() + soon);
+    /// assert_eq!(request.with_timeout(later).deadline(), request.deadline());
+    /// assert_eq!(request.child_token().deadline(), request.deadline());
+    /// ```
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.until()
+    }
+
     /// A child that is cancelled at `deadline` as well, or soon after: the process's timer does it, so
     /// [`is_cancelled`](Self::is_cancelled) remains one load and looks at no clock. If the deadline has
     /// passed, the child is cancelled already; a later deadline than the token has itself changes

@@ -235,8 +235,9 @@ impl CancellationToken {
     /// Cancels this token and all of its descendants, and tells whoever waits for them. A second
     /// call does nothing.
     ///
-    /// When it returns, all of them say that they are cancelled; if two threads call it at once,
-    /// this holds when both have returned.
+    /// When it returns, all of them say that they are cancelled; before, a token may say so a moment
+    /// earlier than those below it. If two threads call it at once, this holds when both have
+    /// returned. Whoever waits is told when all of them are marked.
     ///
     /// # Panics
     ///
@@ -290,23 +291,8 @@ impl CancellationToken {
         DropGuard::new(self)
     }
 
-    /// When the token will be cancelled, if nothing is quicker: its own deadline or that of an
-    /// ancestor, whichever is earlier.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::{Duration, Instant};
-    ///
-    /// let (soon, later) = (Duration::from_secs(1), Duration::from_secs(2));
-    /// let token = scheduler::CancellationToken::new();
-    /// assert_eq!(token.deadline(), None);
-    /// let request = token.with_deadline(Instant::now() + soon);
-    /// assert_eq!(request.with_timeout(later).deadline(), request.deadline());
-    /// assert_eq!(request.child_token().deadline(), request.deadline());
-    /// ```
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    /// See `deadline`.
+    pub(super) fn until(&self) -> Option<Instant> {
         self.0.deadline
     }
 
@@ -381,7 +367,7 @@ impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancellationToken")
             .field("cancelled", &self.is_cancelled())
-            .field("deadline", &self.deadline())
+            .field("deadline", &self.0.deadline)
             .finish()
     }
 }

@@ -211,7 +211,7 @@ where
     let closure = unsafe { plain.take_closure() };
     let carrying = Carrying { token: Carried::of(seated), closure };
     let job = StackJob::of::<Carry<K>>(carrying);
-    fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next(), &job, a)
+    fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }
 
 /// Pushes `job` at an index that was reserved, and sees to both branches.

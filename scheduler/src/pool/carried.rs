@@ -23,17 +23,14 @@ thread_local_const! {
 fn get() -> *const CancellationToken {
     match Seated::current() {
         Some(seated) => seated.token(),
-        // A destructor of another thread-local may ask late: it has no token.
-        None => OUTSIDE.try_with(Cell::get).unwrap_or(ptr::null()),
+        None => OUTSIDE.with(Cell::get),
     }
 }
 
 fn set(token: *const CancellationToken) {
     match Seated::current() {
         Some(seated) => seated.set_token(token),
-        None => {
-            let _ = OUTSIDE.try_with(|outside| outside.set(token));
-        }
+        None => OUTSIDE.with(|outside| outside.set(token)),
     }
 }
 

@@ -63,7 +63,7 @@ impl ThreadPool {
     }
 
     /// The same pool, for somebody who may shut it down but whose end does not.
-    #[cfg_attr(not(all(unix, feature = "signal")), allow(dead_code))]
+    #[cfg(all(unix, feature = "signal"))]
     pub(crate) fn share(&self) -> Self {
         let (registry, threads) = (Arc::clone(&self.registry), Arc::clone(&self.threads));
         Self { registry, threads, owns: false }

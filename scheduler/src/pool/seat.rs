@@ -165,11 +165,8 @@ impl<'w> Seated<'w> {
 
     /// Counts anew how many jobs the head has room for.
     fn measure(self) {
-        let limit = match self.seat.own.token.get().is_null() {
-            true => self.head().next_index() + self.head().room(),
-            false => 0,
-        };
-        self.seat.own.limit.set(limit);
+        let full = self.head().next_index() + self.head().room();
+        self.seat.own.limit.set(if self.token().is_null() { full } else { 0 });
     }
 
     /// Of the task that the worker runs; null if it has none.
@@ -185,7 +182,7 @@ impl<'w> Seated<'w> {
     }
 
     /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
-    /// the task has a token, which the job must carry; see [`next`](Self::next).
+    /// the task has a token, which the job must carry; see [`next_index`](Self::next_index).
     #[inline(always)]
     pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
@@ -197,7 +194,7 @@ impl<'w> Seated<'w> {
     }
 
     /// What [`reserve`](Self::reserve) did not give out just now.
-    pub(crate) fn next(self) -> u64 {
+    pub(crate) fn next_index(self) -> u64 {
         self.head().next_index()
     }
 
