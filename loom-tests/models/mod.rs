@@ -5,6 +5,7 @@
 //! order in which its threads can interleave, and each value that a load may return, up to a
 //! number of preemptions, the model's *bound*. See `runner.rs` for what counts as a pass.
 
+mod cancel;
 mod cell;
 mod deque;
 pub mod differential;
@@ -70,6 +71,14 @@ models! {
         latch_set_against_subscribe: None,
         latch_set_against_a_second_subscribe: None,
         two_latches_one_parker: Some(3),
+    }
+    cancel {
+        cancel_against_wait: None,
+        cancel_against_a_child_that_is_made: None,
+        cancel_against_a_child_that_goes: None,
+        cancel_against_a_wait_that_ends: None,
+        cancelled_from_two_sides: Some(3),
+        what_was_written_before_the_cancel: None,
     }
     cell {
         cell_join_against_completion: None,

@@ -105,7 +105,7 @@ pub(super) fn sites_against_a_root_that_ended() {
         runs.end();
     });
     if ended.load(Ordering::Acquire) {
-        assert!(running.sites().all(|site| !std::ptr::eq(site, first)));
+        assert!(running.sites().all(|(site, _)| !std::ptr::eq(site, first)));
     }
     join(worker);
     assert_eq!(running.sites().count(), 1);

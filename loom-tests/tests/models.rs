@@ -74,6 +74,13 @@ models! {
     park_against_unpark,
     two_unparks_in_one_token,
 
+    cancel_against_wait,
+    cancel_against_a_child_that_is_made,
+    cancel_against_a_child_that_goes,
+    cancel_against_a_wait_that_ends,
+    cancelled_from_two_sides,
+    what_was_written_before_the_cancel,
+
     latch_set_against_its_owner_leaving,
     latch_set_against_watch,
     latch_set_against_unwatch,

@@ -28,6 +28,7 @@
 //!   [`ThreadPool::schedule_at_fixed_rate`].
 //! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool with a bounded queue and a
 //!   [`RejectionPolicy`]. How many threads: [`sizing`].
+//! - Work that should stop when it is told to: [`CancellationToken`], and [`task::checkpoint`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features
@@ -36,6 +37,7 @@
 //! |---|---|---|
 //! | `affinity` | yes | pinning workers to cores ([`Pinning`]) |
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
+//! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -64,6 +66,9 @@ mod park;
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 mod timer;
 
+#[allow(unsafe_code, reason = "setting the latch of who waits for a token")]
+mod cancel;
+
 #[allow(unsafe_code, reason = "closures behind one-word pointers, with erased types and lifetimes")]
 mod job;
 
@@ -87,6 +92,10 @@ mod schedule;
 #[allow(unsafe_code, reason = "a closure's pointer to its pool, and latches of those who wait")]
 mod blocking;
 
+#[cfg(all(unix, feature = "signal", not(any(scheduler_loom, scheduler_shuttle))))]
+#[cfg_attr(docsrs, doc(cfg(all(unix, feature = "signal"))))]
+#[allow(unsafe_code, reason = "what a signal's handler runs")]
+pub mod signal;
 pub mod sizing;
 
 #[cfg(scheduler_loom)]
@@ -112,6 +121,7 @@ pub use admission::{
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 pub use blocking::spawn_blocking;
 pub use blocking::{Elastic, ElasticBuilder, ElasticMetrics, Growth};
+pub use cancel::{CancellationToken, Cancelled, DropGuard, WaitForCancellationFuture};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

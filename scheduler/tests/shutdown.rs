@@ -9,7 +9,7 @@ use scheduler::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::sync::{Arc, Mutex, mpsc, thread};
 use support::{Drops, Stuck, caught, each_size, fib, pool, text, throw, wait_until, watchdog};
 
@@ -257,6 +257,7 @@ fn drain_for_names_the_stragglers() {
             report.stragglers.iter().map(|s| (s.worker, s.spawned_at.line())).collect();
         assert_eq!(named, lines, "in the order of the workers");
         assert!(report.stragglers.iter().all(|s| s.spawned_at.file().ends_with("shutdown.rs")));
+        assert!(report.stragglers.iter().all(|s| s.running_for >= Duration::from_millis(20)));
         assert!(queued.into_iter().all(|handle| handle.join().unwrap_err().is_cancelled()));
         // This does not wait for them.
         drop(pool);
@@ -267,6 +268,40 @@ fn drain_for_names_the_stragglers() {
             assert_eq!(handle.join().unwrap(), "to its end");
         }
         wait_until(|| drops.count() == 10 + workers);
+    });
+}
+
+/// Of a closure that began in the middle of the shutdown, the time since it began; of one that was
+/// there before, the time since the first of all shutdowns began.
+#[test]
+fn stragglers_have_their_time() {
+    watchdog("stragglers_have_their_time", || {
+        let pool = pool(1);
+        let [early, late] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let (send, started) = mpsc::channel();
+        let stuck = |go: &Arc<AtomicBool>| {
+            let (go, send) = (Arc::clone(go), send.clone());
+            move || {
+                send.send(()).unwrap();
+                wait_until(|| go.load(SeqCst));
+            }
+        };
+        let handles = [&early, &late].map(|go| pool.spawn(stuck(go)));
+        started.recv().unwrap();
+        thread::scope(|s| {
+            let report = |patience| pool.shutdown(Shutdown::DrainFor(patience));
+            let long = s.spawn(move || report(Duration::from_secs(3600)));
+            wait_until(|| pool.try_spawn(|| ()).is_err());
+            thread::sleep(Duration::from_millis(20));
+            let begin = Instant::now();
+            early.store(true, SeqCst);
+            started.recv().unwrap();
+            let [straggler] = &report(AT_ONCE).stragglers[..] else { panic!("the late one") };
+            assert!(straggler.running_for <= begin.elapsed(), "{straggler:?}");
+            late.store(true, SeqCst);
+            assert!(long.join().unwrap().stragglers.is_empty());
+        });
+        assert!(handles.into_iter().all(|handle| handle.join().is_ok()));
     });
 }
 

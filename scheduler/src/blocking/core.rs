@@ -169,8 +169,8 @@ impl<J> Core<J> {
         self.state.lock().unwrap().figures()
     }
 
-    /// What runs now, by the threads' numbers.
-    pub(crate) fn running(&self) -> Vec<(usize, &'static Location<'static>)> {
+    /// What runs now, by the threads' numbers, and since when.
+    pub(crate) fn running(&self) -> Vec<(usize, &'static Location<'static>, Instant)> {
         self.state.lock().unwrap().running().collect()
     }
 }

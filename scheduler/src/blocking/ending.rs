@@ -147,7 +147,13 @@ impl Elastic {
     /// What runs now.
     fn stragglers(&self) -> Vec<Straggler> {
         let running = self.shared().core.running().into_iter();
-        running.map(|(worker, spawned_at)| Straggler { worker, spawned_at }).collect()
+        let now = Instant::now();
+        let straggler = |(worker, spawned_at, begun)| Straggler {
+            worker,
+            spawned_at,
+            running_for: now - begun,
+        };
+        running.map(straggler).collect()
     }
 }
 

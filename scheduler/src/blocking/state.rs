@@ -31,7 +31,7 @@
 use crate::latch::Latch;
 use crate::park::Parker;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, Instant, thread};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::Location;
 use std::time::Duration;
@@ -132,7 +132,8 @@ pub(super) struct State<J> {
 struct Seat {
     thread: thread::JoinHandle<()>,
     called: bool,
-    running: Option<&'static Location<'static>>,
+    /// Where what it runs was submitted, and when it began.
+    running: Option<(&'static Location<'static>, Instant)>,
 }
 
 #[derive(Debug)]
@@ -365,7 +366,7 @@ impl<J> State<J> {
     /// The next job for a thread.
     pub(super) fn take(&mut self, number: usize, limits: &Limits, tell: &mut Tell) -> Option<J> {
         let (job, site) = self.queue.pop_front()?;
-        self.seat(number).running = Some(site);
+        self.seat(number).running = Some((site, Instant::now()));
         self.grant(limits, tell);
         Some(job)
     }
@@ -479,8 +480,13 @@ impl<J> State<J> {
         }
     }
 
-    /// What runs now, by the threads' numbers.
-    pub(super) fn running(&self) -> impl Iterator<Item = (usize, &'static Location<'static>)> {
-        self.threads.iter().filter_map(|(number, seat)| Some((*number, seat.running?)))
+    /// What runs now, by the threads' numbers, and since when.
+    pub(super) fn running(
+        &self,
+    ) -> impl Iterator<Item = (usize, &'static Location<'static>, Instant)> {
+        self.threads.iter().filter_map(|(number, seat)| {
+            let (site, begun) = seat.running?;
+            Some((*number, site, begun))
+        })
     }
 }

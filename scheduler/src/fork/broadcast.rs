@@ -2,6 +2,7 @@
 
 use crate::job::StackJob;
 use crate::pool::ThreadPool;
+use crate::pool::carried::Carried;
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::worker::Worker;
@@ -109,10 +110,12 @@ where
     R: Send,
 {
     let num_threads = registry.len();
+    let token = Carried::current();
     let shares: Vec<_> = (0..num_threads)
         .map(|index| {
             let context = BroadcastContext { index, num_threads, marker: PhantomData };
-            StackJob::new(move || f(context))
+            // SAFETY: (1) this frame waits for every share's latch below.
+            StackJob::new(move || unsafe { token.run(|| f(context)) })
         })
         .collect();
     // SAFETY: this frame waits for every share's latch below; `f` is `Sync` and the values are

@@ -2,12 +2,15 @@
 
 use crate::job::{Call, Plain, StackJob};
 use crate::pool::ThreadPool;
+use crate::pool::carried::Carried;
 use crate::pool::global::global;
 use crate::pool::seat::Seated;
 use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
+use std::hint;
+use std::marker::PhantomData;
 
 /// Runs two closures, in parallel if another worker has the time, and returns both values.
 ///
@@ -157,25 +160,95 @@ where
     RB: Send,
 {
     let job = StackJob::of::<K>(b);
-    // SAFETY: what follows gets the job back or waits for its latch before this frame ends, also
-    // when `a` panics; the closures and their values are `Send`; called once.
-    let index = seated.push(unsafe { job.as_job_ref() });
+    let Some(index) = seated.reserve() else {
+        // Built in vain: so the fork of a task without a token has nothing more to ask, and no
+        // register to save.
+        return fork_carrying::<K, _, _, _, _>(seated, a, &job);
+    };
+    fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
+}
+
+/// A closure that carries the token of its task along.
+struct Carrying<F> {
+    token: Carried,
+    closure: F,
+}
+
+/// Of such a closure, of a kind that is called by `K`.
+struct Carry<K>(PhantomData<K>);
+
+impl<K: Call<F, R>, F, R> Call<Carrying<F>, R> for Carry<K> {
+    fn call(carrying: Carrying<F>) -> R {
+        // SAFETY: (1) the forking frame waits for its branch.
+        unsafe { carrying.token.run(|| K::call(carrying.closure)) }
+    }
+}
+
+impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
+    /// The owner is still in the task.
+    #[inline(always)]
+    fn run(carrying: Carrying<F>, seated: Seated<'_>) -> R {
+        K::run(carrying.closure, seated)
+    }
+}
+
+/// [`fork`] of a task with a token: `plain` is the job without it, which nobody has seen.
+#[cold]
+#[inline(never)]
+fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
+where
+    K: Branch<A, RA> + Branch<B, RB>,
+    A: Send,
+    B: Send,
+    RA: Send,
+    RB: Send,
+{
+    // The compiler would rather be given the closure itself, and save a register for it in the caller,
+    // on every path.
+    let plain = hint::black_box(plain);
+    // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
+    // use it any more.
+    let closure = unsafe { plain.take_closure() };
+    let carrying = Carrying { token: Carried::of(seated), closure };
+    let job = StackJob::of::<Carry<K>>(carrying);
+    fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
+}
+
+/// Pushes `job` at an index that was reserved, and sees to both branches.
+#[inline(always)]
+fn fork_at<KA, KB, A, B, RA, RB>(
+    seated: Seated<'_>,
+    index: u64,
+    job: &StackJob<B, RB>,
+    a: A,
+) -> (RA, RB)
+where
+    KA: Branch<A, RA>,
+    KB: Branch<B, RB>,
+    A: Send,
+    B: Send,
+    RA: Send,
+    RB: Send,
+{
+    // SAFETY: what follows gets the job back or waits for its latch before the caller's frame, where
+    // it is, ends, also when `a` panics; the closures and their values are `Send`; called once.
+    seated.push_at(index, unsafe { job.as_job_ref() });
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
-    let value_a = match unwind::catch(|| K::run(a, seated)) {
+    let value_a = match unwind::catch(|| KA::run(a, seated)) {
         Ok(value_a) => value_a,
-        Err(payload) => abandon(seated, &job, payload),
+        Err(payload) => abandon(seated, job, payload),
     };
     let retrieved = match seated.pop(index, job.latch()) {
         Pop::Mine => Waited::GotBack,
-        Pop::Gone => wait(seated, &job),
+        Pop::Gone => wait(seated, job),
     };
     match retrieved {
         Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };
             let value_a = QuietDrop::new(value_a);
-            let value_b = K::run(b, seated);
+            let value_b = KB::run(b, seated);
             (value_a.into_inner(), value_b)
         }
         Waited::Done => {

@@ -6,6 +6,7 @@ use crate::job::error::JoinError;
 use crate::job::party::Handle;
 use crate::job::{JobRef, detached};
 use crate::pool::ThreadPool;
+use crate::pool::carried::{Carried, put_away};
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
@@ -31,6 +32,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 struct State {
     registry: NonNull<Registry>,
     parts: Parts,
+    /// Of the task that made the scope, which its parts carry.
+    token: Carried,
     /// The first panic that no handle showed, in a box; null while there is none.
     panic: AtomicPtr<Payload>,
 }
@@ -63,8 +66,17 @@ impl Owner for Part {
         false
     }
 
+    #[inline]
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        unwind::catch(closure)
+        // SAFETY: the scope waits for this part.
+        let token = unsafe { self.0.as_ref() }.token;
+        if token.is_none() {
+            // Jobs are begun without one.
+            return unwind::catch(closure);
+        }
+        // SAFETY: (1) the scope, which is inside the frame that the token is borrowed from, waits for
+        // this part.
+        unwind::catch(|| unsafe { token.run(closure) })
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -246,6 +258,7 @@ where
     let state = State {
         registry: NonNull::from(registry),
         parts: Parts::new(owner),
+        token: Carried::current(),
         panic: AtomicPtr::new(ptr::null_mut()),
     };
     let scope = Scope { state, scope: PhantomData, env: PhantomData };
@@ -272,6 +285,7 @@ fn wait_for_parts(owner: Option<&Worker>, parts: &Parts) {
         unsafe { Parts::end(parts) };
         return wait(parts.latch());
     };
+    let _put_away = put_away(worker.seated());
     // First what lies on top of the own deque: as long as it lasts, nothing is counted.
     loop {
         if parts.none_open() {

@@ -27,7 +27,7 @@
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Counter, Instant, Mutex, Ordering, StaticMutex};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -84,6 +84,9 @@ pub struct Straggler {
     pub worker: usize,
     /// The line that spawned or installed it.
     pub spawned_at: &'static Location<'static>,
+    /// How long it has been running: since it began, or, if it had begun before the pool was closed,
+    /// since then, and so at least. (Nobody looks at a clock when a closure begins in an open pool.)
+    pub running_for: Duration,
 }
 
 /// The roots of a pool and the end of its workers.
@@ -96,6 +99,10 @@ pub(crate) struct Lifecycle {
     aborting: AtomicBool,
     /// A deadline has passed: nobody waits for the workers any more.
     given_up: AtomicBool,
+    /// 1 as soon as there is a time in `closed_at`. Statistics: it is in time, or a moment late.
+    was_closed: Counter,
+    /// When the first shutdown began. Not of a protocol, and so no lock that the models branch on.
+    closed_at: StaticMutex<Option<Instant>>,
     exit: Mutex<Exit>,
 }
 
@@ -187,6 +194,8 @@ impl Lifecycle {
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
+            was_closed: Counter::default(),
+            closed_at: StaticMutex::new(None),
             exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
         }
     }
@@ -203,12 +212,31 @@ impl Lifecycle {
 
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
+        self.note_close();
         // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends it.
         let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
         let before = self.gate.0.fetch_or(CLOSED, order);
         let last = before & (CLOSED | ROOTS) == 0 && !fault::is(Fault::GateCloseForgets);
         let passage = if last { Passage::LastOut } else { Passage::Done };
         Closing { passage, before: Tally(before) }
+    }
+
+    /// Only the first one's time counts.
+    fn note_close(&self) {
+        self.closed_at.lock().unwrap().get_or_insert_with(Instant::now);
+        self.was_closed.set(1);
+    }
+
+    /// Whether a shutdown has begun.
+    #[inline]
+    pub(crate) fn was_closed(&self) -> bool {
+        self.was_closed.get() != 0
+    }
+
+    /// How long ago the first shutdown began.
+    pub(crate) fn closed_for(&self) -> Duration {
+        let closed_at = *self.closed_at.lock().unwrap();
+        closed_at.map_or(Duration::ZERO, |closed_at| Instant::now() - closed_at)
     }
 
     /// A deadline has passed. Relaxed: read by the pool's drop, which comes after.

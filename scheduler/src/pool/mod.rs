@@ -3,6 +3,7 @@
 pub(crate) mod affinity;
 pub(crate) mod builder;
 pub(crate) mod bundle;
+pub(crate) mod carried;
 pub(crate) mod error;
 pub(crate) mod global;
 pub(crate) mod hooks;
@@ -50,7 +51,9 @@ const CANCEL_GRACE: Duration = Duration::from_millis(10);
 pub struct ThreadPool {
     registry: Arc<Registry>,
     /// Empty once somebody has joined them, or if the caller supplied the threads.
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
+    /// Whether the drop of this one ends the pool.
+    owns: bool,
 }
 
 impl ThreadPool {
@@ -58,7 +61,14 @@ impl ThreadPool {
         registry: Arc<Registry>,
         threads: Vec<thread::JoinHandle<()>>,
     ) -> Self {
-        Self { registry, threads: Mutex::new(threads) }
+        Self { registry, threads: Arc::new(Mutex::new(threads)), owns: true }
+    }
+
+    /// The same pool, for somebody who may shut it down but whose end does not.
+    #[cfg(all(unix, feature = "signal"))]
+    pub(crate) fn share(&self) -> Self {
+        let (registry, threads) = (Arc::clone(&self.registry), Arc::clone(&self.threads));
+        Self { registry, threads, owns: false }
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
@@ -232,9 +242,13 @@ impl ThreadPool {
     /// What runs now.
     fn stragglers(&self) -> Vec<Straggler> {
         let mut stragglers = Vec::new();
+        let closed_for = self.registry.lifecycle().closed_for();
         for (worker, slot) in self.registry.slots().enumerate() {
-            let sites = slot.running().sites();
-            stragglers.extend(sites.map(|spawned_at| Straggler { worker, spawned_at }));
+            let straggler = |(spawned_at, begun): (_, Duration)| {
+                let running_for = closed_for.saturating_sub(begun);
+                Straggler { worker, spawned_at, running_for }
+            };
+            stragglers.extend(slot.running().sites().map(straggler));
         }
         stragglers
     }
@@ -254,7 +268,7 @@ impl ThreadPool {
 /// [`ThreadPool::shutdown`] with [`Shutdown::Drain`], unless a deadline has passed already.
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        if !self.registry.lifecycle().has_given_up() {
+        if self.owns && !self.registry.lifecycle().has_given_up() {
             let _ = self.shutdown(Shutdown::Drain);
         }
     }

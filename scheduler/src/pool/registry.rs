@@ -1,6 +1,7 @@
 //! What the workers of a pool share.
 
 use super::bundle;
+use super::carried::Carried;
 use super::hooks::Hooks;
 use super::lifecycle::{Lifecycle, Passage, Tally};
 use super::on_close::OnClose;
@@ -15,12 +16,13 @@ use crate::queue::{Head, Injector, Steal, Stealer, Tail};
 use crate::sleep::Sleep;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, Instant, Ordering, spin_loop};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, Counter, Instant, Ordering, spin_loop};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::panic::Location;
 use std::ptr;
+use std::time::Duration;
 
 /// The part of a worker that others reach.
 #[derive(Debug)]
@@ -44,6 +46,9 @@ pub(crate) struct Running {
     depth: AtomicUsize,
     /// The outermost ones.
     sites: [AtomicPtr<Location<'static>>; 8],
+    /// When they began, in nanoseconds after the pool's close; 0: before it. A clock costs as much as
+    /// all the rest of a root, so nobody looks at it while the pool is open.
+    begun: [Counter; 8],
 }
 
 impl Running {
@@ -55,6 +60,15 @@ impl Running {
         // Ordering: Release, with the Acquire in `sites`: the site read is not that of an earlier
         // root.
         self.depth.store(depth + 1, fault::unless(Fault::SitesRelaxed, Ordering::Release));
+    }
+
+    /// The root that has just begun has begun so long after the pool's close.
+    #[cold]
+    fn note_begin(&self, after_close: Duration) {
+        let depth = self.depth.load(Ordering::Relaxed);
+        if let Some(begun) = self.begun.get(depth - 1) {
+            begun.set(after_close.as_nanos().try_into().unwrap_or(u64::MAX).max(1));
+        }
     }
 
     pub(crate) fn end(&self) {
@@ -69,15 +83,17 @@ impl Running {
         self.depth.load(Ordering::Relaxed) != 0
     }
 
-    /// The outermost roots, outermost first. From another thread, as of a moment ago.
-    pub(crate) fn sites(&self) -> impl Iterator<Item = &'static Location<'static>> {
+    /// The outermost roots, outermost first, and how long after the pool's close each began: not at
+    /// all after, if it had begun before. From another thread, as of a moment ago.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = (&'static Location<'static>, Duration)> {
         // Ordering: Acquire, with the Release in `begin`.
         let order = fault::unless(Fault::SitesReadRelaxed, Ordering::Acquire);
         let depth = self.depth.load(order).min(self.sites.len());
-        self.sites[..depth].iter().filter_map(|site| {
+        self.sites[..depth].iter().zip(&self.begun).filter_map(|(site, begun)| {
             let site = site.load(Ordering::Relaxed).cast_const();
             // SAFETY: null, or stored from a `&'static Location`, a constant of the program.
-            unsafe { site.as_ref() }
+            let site = unsafe { site.as_ref() }?;
+            Some((site, Duration::from_nanos(begun.get())))
         })
     }
 }
@@ -346,6 +362,9 @@ impl Registry {
         let running = self.slot(worker.index()).running();
         running.begin(site);
         let _end = End(running);
+        if self.lifecycle.was_closed() {
+            running.note_begin(self.lifecycle.closed_for());
+        }
         closure()
     }
 
@@ -388,13 +407,16 @@ impl Registry {
             self.pass(passage);
             return Err(Refused::Closed(f));
         }
+        let token = Carried::current();
         let job = StackJob::new(|| {
             let root = Root(self);
             if self.lifecycle.is_cancelling() {
                 root.cancel();
                 return Err(f);
             }
-            self.run_root(site, || Ok(f(Worker::current().expect("roots run on workers"))))
+            let on_worker = || f(Worker::current().expect("roots run on workers"));
+            // SAFETY: (1) this frame waits for the job.
+            self.run_root(site, || Ok(unsafe { token.run(on_worker) }))
         });
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.

@@ -5,6 +5,7 @@
 //! only, and that never leaves its thread.
 
 use super::worker::Worker;
+use crate::cancel::CancellationToken;
 use crate::job::JobRef;
 use crate::latch::Latch;
 use crate::queue::Head;
@@ -37,7 +38,10 @@ struct Own {
     /// Of the pool.
     word: Cell<*const Word>,
     /// The first index that has no room in the head, or had none the last time that somebody looked.
+    /// 0 while there is a token: so a fork asks for neither by itself.
     limit: Cell<u64>,
+    /// Of the task that the worker runs, borrowed from a frame below; null if it has none.
+    token: Cell<*const CancellationToken>,
 }
 
 // SAFETY: `own` is used by the thread of the worker alone (`Seated::new`, 1), the head by any.
@@ -63,6 +67,7 @@ impl Seat {
             worker: Cell::new(ptr::null()),
             word: Cell::new(ptr::null()),
             limit: Cell::new(0),
+            token: Cell::new(ptr::null()),
         };
         // SAFETY: as above.
         unsafe { own.write(vacant) };
@@ -159,18 +164,53 @@ impl<'w> Seated<'w> {
     }
 
     /// Counts anew how many jobs the head has room for.
-    pub(crate) fn measure(self) {
-        self.seat.own.limit.set(self.head().next_index() + self.head().room());
+    fn measure(self) {
+        let full = self.head().next_index() + self.head().room();
+        self.seat.own.limit.set(if self.token().is_null() { full } else { 0 });
     }
 
-    /// Puts a job at the newest end of the head, and returns its index.
+    /// Of the task that the worker runs; null if it has none.
     #[inline(always)]
-    pub(crate) fn push(self, job: JobRef) -> u64 {
+    pub(super) fn token(self) -> *const CancellationToken {
+        self.seat.own.token.get()
+    }
+
+    /// The worker goes on to a task with that token, or back to one.
+    pub(super) fn set_token(self, token: *const CancellationToken) {
+        self.seat.own.token.set(token);
+        self.measure();
+    }
+
+    /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
+    /// the task has a token, which the job must carry; see [`next_index`](Self::next_index).
+    #[inline(always)]
+    pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
+        let index = self.head().next_index();
+        if index >= self.seat.own.limit.get() && make_room(self) == Forks::Carry {
+            return None;
+        }
+        Some(index)
+    }
+
+    /// What [`reserve`](Self::reserve) did not give out just now.
+    pub(crate) fn next_index(self) -> u64 {
+        self.head().next_index()
+    }
+
+    /// Puts a job at the newest end of the head. Whatever token it is to carry, it does.
+    #[inline(always)]
+    pub(crate) fn push(self, job: JobRef) {
         let index = self.head().next_index();
         if index >= self.seat.own.limit.get() {
             make_room(self);
         }
+        self.push_at(index, job);
+    }
+
+    /// [`push`](Self::push) at an index that was reserved just before.
+    #[inline(always)]
+    pub(crate) fn push_at(self, index: u64, job: JobRef) {
         self.head().push_at(index, job);
         if !fault::is(Fault::PushNoLight) {
             // Pairs with the `heavy` of a worker's last look: either the load below sees that
@@ -180,7 +220,6 @@ impl<'w> Seated<'w> {
         if !self.word().is_quiet() {
             answer(self);
         }
-        index
     }
 
     /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
@@ -199,14 +238,22 @@ impl<'w> Seated<'w> {
     }
 }
 
-/// The head may be full.
+/// Whether the forks of the running task must carry its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forks {
+    Plain,
+    Carry,
+}
+
+/// The head may be full, or the task has a token.
 #[cold]
 #[inline(never)]
-fn make_room(seated: Seated<'_>) {
+fn make_room(seated: Seated<'_>) -> Forks {
     if seated.head().room() == 0 {
         seated.worker().spill();
     }
     seated.measure();
+    if seated.token().is_null() { Forks::Plain } else { Forks::Carry }
 }
 
 /// Somebody may be hungry.

@@ -6,6 +6,7 @@
 //! crate takes work.
 
 use super::bundle;
+use super::carried::{Carried, put_away};
 use super::registry::Registry;
 use super::seat::{Seat, Seated};
 use crate::job::{Header, JobRef, slab};
@@ -199,6 +200,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(crate) fn wait_for(&self, header: NonNull<Header>, latch: &Latch) -> Waited {
+        let _put_away = put_away(self.seated());
         while !latch.is_set() {
             match self.take_local() {
                 // The caller has its right back, and uses it.
@@ -226,6 +228,7 @@ impl Worker {
 
     #[inline]
     pub(crate) fn run(&self, job: JobRef) {
+        debug_assert!(Carried::of(self.seated()).is_none(), "a job is begun without a token");
         if !job.is_bundle() {
             self.counters().jobs.add(1);
         }
@@ -235,6 +238,7 @@ impl Worker {
     /// Runs jobs until `latch` is set: its own, newest first; then stolen ones; and when there
     /// are none, sleeps.
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
+        let _put_away = put_away(self.seated());
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
             let Some(job) = job.or_else(|| self.find(latch, role, None)) else { return };
@@ -245,6 +249,7 @@ impl Worker {
     /// As [`run_until`](Self::run_until) in a wait, but begins no job after `deadline`. True if the
     /// latch is set.
     pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
+        let _put_away = put_away(self.seated());
         while !latch.is_set() && Instant::now() < deadline {
             let job = self.take_local();
             let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));

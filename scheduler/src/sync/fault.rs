@@ -123,6 +123,11 @@ faults! {
     CellDiscardsUnset: "cell: a party drops an outcome that is being written",
     CellAborterNoAcquire: "cell: an aborter ends with Release alone",
     CellAborterNoRelease: "cell: an aborter ends with Acquire alone",
+    TokenReadRelaxed: "token: `is_cancelled` reads relaxed",
+    TokenCancelRelaxed: "token: `cancel` sets the flag relaxed",
+    TokenChildUnseen: "token: a child is made without a look whether its parent is cancelled",
+    TokenChildStays: "token: a child that is dropped stays in its parent's list",
+    TokenWaiterUnseen: "token: who waits does not look whether the token is cancelled",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

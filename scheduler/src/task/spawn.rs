@@ -1,9 +1,10 @@
 //! Submitting a closure.
 
-use super::{JoinHandle, outside};
+use super::JoinHandle;
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
+use crate::pool::carried::put_away;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::worker::Worker;
@@ -177,39 +178,6 @@ where
     Ok(JoinHandle::submitted(handle))
 }
 
-/// Whether the running closure is asked to stop: its pool is being shut down with
-/// [`Shutdown::Abort`](crate::Shutdown::Abort), or the deadline of a
-/// [`Shutdown::DrainFor`](crate::Shutdown::DrainFor) has passed. One load; false outside any
-/// pool.
-///
-/// A closure cannot be stopped from outside: one that may take long should ask now and then.
-///
-/// # Examples
-///
-/// ```
-/// use scheduler::{Shutdown, ThreadPool, task};
-///
-/// let pool = ThreadPool::new(1)?;
-/// let (started, is_started) = std::sync::mpsc::channel();
-/// let endless = pool.spawn(move || {
-///     started.send(()).unwrap();
-///     while !task::is_cancelled() {
-///         std::thread::yield_now();
-///     }
-///     "stopped"
-/// });
-/// is_started.recv().unwrap();
-/// let report = pool.shutdown(Shutdown::Abort);
-/// assert_eq!((report.ran, endless.join().unwrap()), (1, "stopped"));
-/// # Ok::<(), scheduler::BuildError>(())
-/// ```
-pub fn is_cancelled() -> bool {
-    match Worker::current() {
-        Some(worker) => worker.registry().lifecycle().is_aborting(),
-        None => outside::is_cancelled(),
-    }
-}
-
 /// What [`yield_now`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Yield {
@@ -229,6 +197,7 @@ pub fn yield_now() -> Option<Yield> {
 }
 
 fn yield_on(worker: &Worker) -> Yield {
+    let _put_away = put_away(worker.seated());
     while let Some(job) = worker.take_local().or_else(|| worker.steal_public()) {
         let only_unpacked = job.is_bundle();
         worker.run(job);

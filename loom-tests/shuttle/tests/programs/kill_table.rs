@@ -100,6 +100,8 @@ const FOUND_BY: &[Seeded] = &[
     pct("GateLeaveForgets", "shutdown_from_a_job"),
     random("CellClaimIgnored", "handles_at_random"),
     pct("CellClaimIgnored", "handles_at_random"),
+    random("TokenChildUnseen", "children_of_a_cancelled_token"),
+    pct("TokenWaiterUnseen", "children_of_a_cancelled_token"),
 ];
 
 /// Faults that are none where all operations are sequentially consistent.
@@ -154,6 +156,8 @@ const ORDERINGS: &[&str] = &[
     "CellLookRelaxed",
     "CellAborterNoAcquire",
     "CellAborterNoRelease",
+    "TokenReadRelaxed",
+    "TokenCancelRelaxed",
 ];
 
 /// Others that no program here can be counted on to find, and why.
@@ -168,6 +172,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("ScopePanicLeaves", "no program's scope panics in its body while parts run; loom's do"),
     ("LookIgnoresRetry", "a narrow race: no sample of some thousand schedules came to it"),
     ("CellDiscardsUnset", "a data race between two steps that shuttle does not take apart"),
+    ("TokenChildStays", "keeps memory, and changes nothing else: a model of loom's looks for it"),
     ("LatchWatchIgnoresSet", "changes nothing that can be observed, see the kill table of loom"),
     ("LatchTouchedAfterSet", "reads freed memory: noticed when there is nonsense in it, by luck"),
     ("ParkIgnoresToken", "shuttle's park may end without a reason, as std's, and that helps"),

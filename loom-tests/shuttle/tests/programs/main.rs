@@ -20,6 +20,7 @@ mod record;
 mod replay;
 mod search;
 mod stuck;
+mod tokens;
 mod tree;
 
 use search::{Search, Strategy};
@@ -149,5 +150,9 @@ programs! {
         broadcasts_and_spawns,
         broadcasts_to_sleepers,
         two_pools_that_call_each_other,
+    }
+    tokens, 1_000 schedules {
+        tokens_of_tasks_at_random,
+        children_of_a_cancelled_token,
     }
 }

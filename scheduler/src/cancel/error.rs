@@ -1,0 +1,16 @@
+//! What a task that should stop returns.
+
+use std::error::Error;
+use std::fmt;
+
+/// The task was asked to stop: the error of [`task::checkpoint`](crate::task::checkpoint).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task was cancelled")
+    }
+}
+
+impl Error for Cancelled {}
