@@ -148,8 +148,7 @@ impl ThreadPoolBuilder {
     /// not spawn. The message names what was wrong. Nothing is left running.
     pub fn build(self) -> Result<ThreadPool, BuildError> {
         let workers = self.checked_num_threads()?;
-        let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
-        let plan = Plan::new(&self.pinning, workers, parallelism)?;
+        let plan = Plan::new(&self.pinning, workers)?;
         let mut name = self.thread_name.unwrap_or_else(|| Box::new(|i| format!("scheduler-{i}")));
         let names: Vec<String> = (0..workers).map(&mut name).collect();
         if let Some(index) = names.iter().position(|name| name.contains('\0')) {
