@@ -114,13 +114,16 @@ models! {
         canceller_wakes_a_sleeper_that_it_counts: None,
     }
     root {
-        last_root_against_close: None,
+        last_root_against_close: Some(3),
+        leaving_root_against_two_closers: Some(3),
+        cancelled_root_against_close: None,
         report_against_a_root_that_ends: None,
         sites_against_a_root_that_ended: None,
     }
     slab {
         slab_retired_against_its_last_block: None,
         slab_block_recycled_elsewhere: None,
+        slab_blocks_returned_together: None,
     }
     fork {
         stack_job_against_its_frame_leaving: None,

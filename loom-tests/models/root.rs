@@ -2,16 +2,17 @@
 
 use super::rig::{join, spawn};
 use crate::job::cell::Fate;
-use crate::pool::lifecycle::{Lifecycle, Passage};
+use crate::pool::gate::{Gate, Passage, Stripe};
 use crate::pool::registry::Running;
 use crate::sync::{AtomicBool, Ordering, UnsafeCell};
 use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
 
-/// A pool into which two roots go, each of which has written something when it leaves.
+/// A gate through which two roots go, in from outside and out on a worker of its own each, having
+/// written something when they leave.
 struct Roots {
-    lifecycle: Lifecycle,
+    gate: Gate,
     entered: [Cell<bool>; 2],
     told: Cell<bool>,
     written: [UnsafeCell<u32>; 2],
@@ -20,7 +21,7 @@ struct Roots {
 impl Roots {
     fn new() -> Rc<Self> {
         Rc::new(Self {
-            lifecycle: Lifecycle::new(1),
+            gate: Gate::new(2),
             entered: Default::default(),
             told: Cell::new(false),
             written: [UnsafeCell::new(0), UnsafeCell::new(0)],
@@ -28,24 +29,22 @@ impl Roots {
     }
 
     fn enter(&self, root: usize) -> bool {
-        match self.lifecycle.enter() {
-            Ok(()) => self.entered[root].set(true),
-            Err(passage) => self.end_if(passage),
-        }
+        self.entered[root].set(self.gate.enter(Stripe::outside()).is_ok());
         self.entered[root].get()
     }
 
     fn leave(&self, root: usize) {
         // SAFETY: loom fails the model if this access is not exclusive.
         self.written[root].with_mut(|value| unsafe { *value = 1 });
-        self.end_if(self.lifecycle.leave(Fate::Ran));
+        self.end_if(self.gate.leave(Stripe::of_worker(root), Fate::Ran));
     }
 
-    /// Whoever is to end the workers, if it is the first, sees what all roots wrote.
+    /// Whoever is to end the workers is the only one, and sees what all roots wrote.
     fn end_if(&self, passage: Passage) {
-        if passage == Passage::Done || self.told.replace(true) {
+        if passage == Passage::Done {
             return;
         }
+        assert!(!self.told.replace(true), "two are to end the workers");
         for (cell, _) in self.written.iter().zip(&self.entered).filter(|(_, e)| e.get()) {
             // SAFETY: as above.
             cell.with_mut(|value| assert_eq!(unsafe { *value }, 1));
@@ -53,8 +52,8 @@ impl Roots {
     }
 }
 
-/// Of the roots that leave, one of which has still to come in, and the one who closes, somebody is
-/// told to end the workers. (Who is refused later may be told again.)
+/// Of the roots that leave, one of which has still to come in, and the one who closes, one is told
+/// to end the workers.
 pub(super) fn last_root_against_close() {
     let roots = Roots::new();
     assert!(roots.enter(0));
@@ -67,21 +66,53 @@ pub(super) fn last_root_against_close() {
         })
     };
     let threads = [0, 1].map(root);
-    roots.end_if(roots.lifecycle.close().passage);
+    roots.end_if(roots.gate.close().passage);
     threads.into_iter().for_each(join);
     assert!(roots.told.get());
 }
 
+/// A root leaves while two close: both find what was inside when they did.
+pub(super) fn leaving_root_against_two_closers() {
+    let roots = Roots::new();
+    assert!(roots.enter(0));
+    let (leaver, closer) = (Rc::clone(&roots), Rc::clone(&roots));
+    let leaver = spawn(move || leaver.leave(0));
+    let closer = spawn(move || closer.end_if(closer.gate.close().passage));
+    let closing = roots.gate.close();
+    roots.end_if(closing.passage);
+    assert!(closing.before.roots() <= 1);
+    join(leaver);
+    join(closer);
+    assert!(roots.told.get());
+    assert_eq!(roots.gate.tally().roots(), 0);
+}
+
+/// A cancelled root that leaves is in the count of those inside, and then in that of the cancelled.
+pub(super) fn cancelled_root_against_close() {
+    let roots = Roots::new();
+    assert!(roots.enter(0));
+    let leaver = Rc::clone(&roots);
+    let leaver = spawn(move || {
+        let _ = leaver.gate.leave(Stripe::of_worker(0), Fate::Cancelled);
+    });
+    let closing = roots.gate.close();
+    let (tally, inside) = (roots.gate.tally(), closing.before.roots());
+    assert_eq!(tally.roots() + tally.cancelled_since(closing.before), inside);
+    join(leaver);
+    assert_eq!(roots.gate.tally().cancelled_since(closing.before), inside);
+}
+
 /// A report that does not count a root as inside does not name it as running either.
 pub(super) fn report_against_a_root_that_ends() {
-    let shared = Rc::new((Lifecycle::new(1), Running::default()));
-    shared.0.enter().expect("it is open");
+    let shared = Rc::new((Gate::new(1), Running::default()));
+    shared.0.enter(Stripe::outside()).expect("it is open");
     shared.1.begin(Location::caller());
     let worker = Rc::clone(&shared);
     let worker = spawn(move || {
         worker.1.end();
-        let _ = worker.0.leave(Fate::Ran);
+        let _ = worker.0.leave(Stripe::of_worker(0), Fate::Ran);
     });
+    let _ = shared.0.close();
     if shared.0.tally().roots() == 0 {
         assert_eq!(shared.1.sites().count(), 0);
     }

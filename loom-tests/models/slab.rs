@@ -55,3 +55,19 @@ pub(super) fn slab_block_recycled_elsewhere() {
     retire();
     join(other);
 }
+
+/// A worker gives two blocks back in one step while the one that made the slab gives back the
+/// third, and what it has not carved.
+pub(super) fn slab_blocks_returned_together() {
+    enlist();
+    let [here, there, too] = [Sent::new(), Sent::new(), Sent::new()];
+    let other = spawn(move || {
+        enlist();
+        there.release();
+        too.release();
+        retire();
+    });
+    here.release();
+    retire();
+    join(other);
+}

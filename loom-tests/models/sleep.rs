@@ -119,7 +119,7 @@ pub(super) fn last_searcher_leaves_a_sleeper() {
     let (registry, posted) = (rig.share_registry(), job.share());
     assert!(registry.sleep().try_search());
     let poster = spawn(move || registry.inject(posted.right()));
-    rig.registry().sleep().leave_search();
+    rig.registry().sleep().leave_search(|| !rig.registry().injector().is_empty());
     job.wait();
     join(poster);
     rig.stop();
@@ -244,7 +244,7 @@ fn against_a_sleeper(deadline: Option<Instant>, f: impl FnOnce(&Sleep, *const La
         let prepared = sleep.prepare(1, false);
         heavy();
         if prepared.sleep(latch, deadline) == Woken::ToSearch {
-            sleep.leave_search();
+            sleep.leave_search(|| true);
         }
     });
     f(&shared.0, &raw const shared.1);
@@ -273,7 +273,7 @@ pub(super) fn leaver_wakes_a_sleeper_that_it_counts() {
     against_a_sleeper(None, |sleep, latch| {
         assert!(sleep.try_search());
         let counted = sleep.word().peek().sleeping() != 0;
-        sleep.leave_search();
+        sleep.leave_search(|| true);
         if !counted {
             // SAFETY: the caller keeps it alive.
             unsafe { Latch::set(latch) };
@@ -288,7 +288,7 @@ pub(super) fn canceller_wakes_a_sleeper_that_it_counts() {
         sleep.enlist(0);
         let prepared = sleep.prepare(0, false);
         let counted = sleep.word().peek().sleeping() == 2;
-        prepared.cancel();
+        prepared.cancel(|| true);
         if !counted {
             // SAFETY: the caller keeps it alive.
             unsafe { Latch::set(latch) };

@@ -71,6 +71,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("SleepEndsTwice", "sleep_one_worker_outside"),
     Seeded::new("SleepTrustsToken", "broadcast_against_sleep"),
     Seeded::new("LeaveWakesNobody", "leaver_wakes_a_sleeper_that_it_counts"),
+    Seeded::new("LeaveNoFence", "last_searcher_leaves_a_sleeper"),
     Seeded::new("WordNoAcquire", "leaver_wakes_a_sleeper_that_it_counts"),
     Seeded::new("WordNoRelease", "leaver_wakes_a_sleeper_that_it_counts"),
     Seeded::new("PrepareRelaxed", "claim_against_a_worker_that_did_not_search"),
@@ -105,6 +106,10 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("SitesRelaxed", "sites_against_a_root_that_ended"),
     Seeded::new("SitesEndRelaxed", "sites_against_a_root_that_ended"),
     Seeded::new("SitesReadRelaxed", "sites_against_a_root_that_ended"),
+    Seeded::new("GateStripeRelaxed", "last_root_against_close"),
+    Seeded::new("GateSumNoAcquire", "last_root_against_close"),
+    Seeded::new("GateSumNoRelease", "last_root_against_close"),
+    Seeded::new("GateClosesTwice", "leaving_root_against_two_closers"),
     Seeded::new("ExitTellsNobody", "shutdown_of_an_idle_pool"),
     Seeded::new("ExitForgets", "double_shutdown"),
     Seeded::new("ExpiryIgnoresCall", "elastic_submit_against_keep_alive"),
@@ -118,6 +123,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("SlabNoAcquire", "slab_retired_against_its_last_block"),
     Seeded::new("SlabNoRelease", "slab_retired_against_its_last_block"),
     Seeded::new("SlabForgetsUncarved", "slab_retired_against_its_last_block"),
+    Seeded::new("SlabForgetsReturns", "slab_blocks_returned_together"),
     Seeded::new("CancelNoHeavy", "cancel_before_a_stuck_spawner"),
     Seeded::new("CancelSkipsHeads", "cancel_in_the_head_of_a_stuck_worker"),
     Seeded::new("CancelSkipsQueues", "cancel_behind_a_stuck_worker"),
@@ -154,6 +160,11 @@ const EQUIVALENT: &[(&str, &str)] = &[
          The job that is read is ordered by `bottom`, and `top` against `bottom` by the barriers",
     ),
     ("HeadLenRelaxed", "the other side of the same pair"),
+    (
+        "AnnounceNoFence",
+        "under loom the `light` before it is a full fence already; in a process with an asymmetric \
+         barrier it is none",
+    ),
 ];
 
 /// What a child came to.

@@ -121,11 +121,14 @@ models! {
     canceller_wakes_a_sleeper_that_it_counts,
 
     last_root_against_close,
+    leaving_root_against_two_closers,
+    cancelled_root_against_close,
     report_against_a_root_that_ends,
     sites_against_a_root_that_ended,
 
     slab_retired_against_its_last_block,
     slab_block_recycled_elsewhere,
+    slab_blocks_returned_together,
 
     stack_job_against_its_frame_leaving,
     join_against_a_thief,

@@ -13,12 +13,14 @@
 //!
 //! - A worker takes blocks from its list, else carves them from its own slab, else makes a slab.
 //! - It keeps some freed blocks in its list; the rest, and all of them when its thread
-//!   ends, go back to their slabs. A thread that is no worker keeps none.
+//!   ends, go back to their slabs: those that follow each other and are of one slab in one step.
+//! - A thread that is no worker has no list. It carves from a slab of its own once it has asked for
+//!   some blocks; what it has not carved when it ends goes back.
 //!
 //! Invariant: a block is in one place at a time, so its count goes down once.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicUsize, alloc, thread_local_const};
+use crate::sync::{AtomicUsize, alloc, thread_local_const, thread_local_lazy};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -44,6 +46,10 @@ const fn keep(block: usize) -> usize {
     if KEEP_BYTES / block < KEEP { KEEP_BYTES / block } else { KEEP }
 }
 
+/// A thread that is no worker gets its first blocks from the system: a slab for the one task of a
+/// short thread would cost more than it saves.
+const OUTSIDE_AFTER: usize = 32;
+
 /// The first block of a slab.
 #[repr(C, align(64))]
 struct Slab {
@@ -65,6 +71,11 @@ struct Cache {
     /// The uncarved rest of the thread's own slab.
     carve: Cell<*mut u8>,
     uncarved: Cell<usize>,
+    /// Freed blocks of one slab for which the list had no room, and one of them.
+    returning: Cell<*mut u8>,
+    returns: Cell<usize>,
+    /// How often a thread that is no worker has asked for a slab.
+    asked: Cell<usize>,
 }
 
 thread_local_const! {
@@ -111,9 +122,22 @@ pub(crate) fn enlist() {
     CACHES.with(|caches| caches.iter().for_each(|cache| cache.keep.set(keep(cache.block))));
 }
 
-/// The calling thread is a worker no more: gives everything back.
+/// The calling thread is a worker no more, or ends: gives everything back.
 pub(crate) fn retire() {
     CACHES.with(|caches| caches.iter().for_each(Cache::retire));
+}
+
+/// Gives back what a thread that is no worker has, when it ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        retire();
+    }
+}
+
+thread_local_lazy! {
+    static LEAVE: Leave = Leave
 }
 
 /// A place for a `T`: a recycled block if it fits and the thread is a worker.
@@ -141,14 +165,10 @@ pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, source: Source) 
         Source::System => drop(unsafe { Box::from_raw(place.as_ptr()) }),
         Source::Slab => {
             let block = place.cast();
-            let kept = CACHES.with(|caches| {
+            CACHES.with(|caches| {
                 // SAFETY: (1).
                 unsafe { caches[const { class::<T>() }].push(block) }
             });
-            if !kept {
-                // SAFETY: (1).
-                unsafe { give_back(block) };
-            }
         }
     }
 }
@@ -162,15 +182,19 @@ impl Cache {
             keep: Cell::new(0),
             carve: Cell::new(ptr::null_mut()),
             uncarved: Cell::new(0),
+            returning: Cell::new(ptr::null_mut()),
+            returns: Cell::new(0),
+            asked: Cell::new(0),
         }
     }
 
     fn retire(&self) {
-        self.keep.set(0);
         while let Some(block) = self.pop() {
             // SAFETY: the list gave the block to this call.
-            unsafe { give_back(block) };
+            unsafe { self.give_back_together(block) };
         }
+        self.give_back();
+        self.keep.set(0);
         let uncarved = self.uncarved.take();
         if uncarved != 0 && !fault::is(Fault::SlabForgetsUncarved) {
             // SAFETY: the uncarved blocks are this thread's.
@@ -201,29 +225,72 @@ impl Cache {
         Some(block.cast())
     }
 
-    /// False if the list is full.
-    ///
     /// # Safety
     ///
-    /// 1. The block is the caller's, and goes to the list if there is room.
+    /// 1. The block is the caller's, who loses it.
     #[inline]
-    unsafe fn push(&self, block: NonNull<u8>) -> bool {
+    unsafe fn push(&self, block: NonNull<u8>) {
         if self.len.get() >= self.keep.get() {
-            return false;
+            // SAFETY: (1).
+            return unsafe { self.give_back_together(block) };
         }
         let free = block.cast::<Free>();
         // SAFETY: (1): a block is large enough and aligned for this.
         unsafe { free.write(Free { next: self.free.get() }) };
         self.free.set(free.as_ptr());
         self.len.set(self.len.get() + 1);
-        true
     }
 
-    /// A new slab to carve from. False if the thread is no worker.
+    /// A block goes back to its slab, with others of the same slab, when one of another comes.
+    ///
+    /// # Safety
+    ///
+    /// 1. The block is the caller's, who loses it.
+    #[inline]
+    unsafe fn give_back_together(&self, block: NonNull<u8>) {
+        if slab_of(self.returning.get()) == slab_of(block.as_ptr()) {
+            self.returns.set(self.returns.get() + 1);
+        } else {
+            // SAFETY: (1).
+            unsafe { self.give_back_first(block) };
+        }
+    }
+
+    /// The first block of another slab. From a thread that is no worker, and may not come here again, it goes
+    /// back at once.
+    ///
+    /// # Safety
+    ///
+    /// 1. The block is the caller's, who loses it.
+    #[cold]
+    #[inline(never)]
+    unsafe fn give_back_first(&self, block: NonNull<u8>) {
+        self.give_back();
+        self.returning.set(block.as_ptr());
+        self.returns.set(1);
+        if self.keep.get() == 0 {
+            self.give_back();
+        }
+    }
+
+    /// What is on its way back arrives.
+    fn give_back(&self) {
+        let returns = self.returns.take();
+        if returns != 0 && !fault::is(Fault::SlabForgetsReturns) {
+            // SAFETY: so many blocks of one slab have been given to this thread.
+            unsafe { give_back_n(self.returning.get(), returns) };
+        }
+        self.returning.set(ptr::null_mut());
+    }
+
+    /// A new slab to carve from. False if the thread is no worker, and ends or has hardly begun.
     #[cold]
     fn refill(&self) -> bool {
         if self.keep.get() == 0 {
-            return false;
+            self.asked.set(self.asked.get() + 1);
+            if self.asked.get() <= OUTSIDE_AFTER || LEAVE.try_with(|_| ()).is_err() {
+                return false;
+            }
         }
         // SAFETY: the layout is not of size zero.
         let memory = unsafe { alloc::alloc(LAYOUT) };
@@ -238,14 +305,9 @@ impl Cache {
     }
 }
 
-/// One block back to its slab.
-///
-/// # Safety
-///
-/// 1. The block is the caller's, who loses it.
-unsafe fn give_back(block: NonNull<u8>) {
-    // SAFETY: (1).
-    unsafe { give_back_n(block.as_ptr(), 1) };
+/// The slab of a block.
+fn slab_of(block: *mut u8) -> *mut Slab {
+    block.map_addr(|addr| addr & !(SLAB - 1)).cast()
 }
 
 /// `n` blocks of one slab back to it; `block` is the first.
@@ -255,7 +317,7 @@ unsafe fn give_back(block: NonNull<u8>) {
 /// 1. The blocks are the caller's, who loses them.
 #[cold]
 unsafe fn give_back_n(block: *mut u8, n: usize) {
-    let slab = block.map_addr(|addr| addr & !(SLAB - 1)).cast::<Slab>();
+    let slab = slab_of(block);
     // SAFETY: (1): blocks of it are out, so the slab is alive.
     let out = unsafe { &(*slab).out };
     // Ordering: Release, so that the use of each block comes before the free; Acquire, so that
@@ -271,14 +333,20 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCKS, CLASSES, KEEP, LINE, Source, allocate, blocks, enlist, release, retire};
+    use super::{
+        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Source, allocate, blocks, enlist, release,
+        retire,
+    };
 
     const BLOCK: usize = 2 * LINE;
     use std::collections::HashSet;
 
     #[test]
-    fn a_worker_recycles_and_others_do_not() {
-        assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+    fn a_worker_recycles_and_others_carve_after_a_while() {
+        for _ in 0..OUTSIDE_AFTER {
+            assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+        }
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::Slab);
         enlist();
         assert_eq!(allocate_one::<[u64; 4]>(), Source::Slab);
         assert_eq!(allocate_one::<[u8; BLOCK]>(), Source::Slab);
@@ -290,7 +358,7 @@ mod tests {
         }
         assert_eq!(allocate_one::<[u8; BLOCKS[CLASSES - 1] + 1]>(), Source::System);
         retire();
-        assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+        assert_eq!(allocate_one::<[u64; 5]>(), Source::System);
     }
 
     #[repr(align(32))]
@@ -302,6 +370,24 @@ mod tests {
         // SAFETY: just allocated, and not used.
         unsafe { release(place, source) };
         source
+    }
+
+    /// What a thread that is no worker has carved comes back after it has ended.
+    #[test]
+    fn a_slab_outlives_its_thread_until_its_blocks_are_back() {
+        let ask = || {
+            let blocks: Vec<_> = (0..OUTSIDE_AFTER + 3).map(|_| allocate::<[u64; 4]>()).collect();
+            blocks.into_iter().map(|(place, source)| (place.expose_provenance(), source)).collect()
+        };
+        let blocks: Vec<_> = std::thread::scope(|s| s.spawn(ask).join().unwrap());
+        let carved = blocks.iter().filter(|(_, source)| *source == Source::Slab).count();
+        assert_eq!(carved, 3);
+        for (address, source) in blocks {
+            let place = std::ptr::with_exposed_provenance_mut(address.get());
+            let place = std::ptr::NonNull::new(place).unwrap();
+            // SAFETY: allocated above, and given back once.
+            unsafe { release::<[u64; 4]>(place, source) };
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! before one gets that far.
 
 use super::error::{BuildError, Kind};
+use crate::sync::{StaticMutex, thread};
 #[cfg(feature = "affinity")]
 use core_affinity::CoreId;
 
@@ -23,8 +24,8 @@ const CORE_LIMIT: usize = 1024;
 #[non_exhaustive]
 pub enum Pinning {
     /// One core for each worker if there are as many workers as cores, and no CPU quota
-    /// (of a container, say) allows less; else no pinning. Without the feature `affinity`, the
-    /// same as `Off`.
+    /// (of a container, say) allows less; else no pinning. The quota is that of the first time that a
+    /// pool of this size was built. Without the feature `affinity`, the same as `Off`.
     #[default]
     Auto,
     /// Workers run where the system puts them.
@@ -39,18 +40,14 @@ pub(crate) struct Plan(Option<Vec<usize>>);
 
 impl Plan {
     /// Checks what was asked for. Called on the thread that builds the pool.
-    pub(crate) fn new(
-        pinning: &Pinning,
-        workers: usize,
-        parallelism: usize,
-    ) -> Result<Self, BuildError> {
+    pub(crate) fn new(pinning: &Pinning, workers: usize) -> Result<Self, BuildError> {
         match pinning {
             Pinning::Off => Ok(Self(None)),
             Pinning::Auto => {
                 let listed = listed_cores().unwrap_or_default();
                 let all = listed.len() == workers
-                    && parallelism >= workers
-                    && listed.iter().all(|&core| core < CORE_LIMIT);
+                    && listed.iter().all(|&core| core < CORE_LIMIT)
+                    && parallelism_of(workers) >= workers;
                 Ok(Self(all.then_some(listed)))
             }
             Pinning::Cores(cores) => {
@@ -88,6 +85,21 @@ fn listed_cores() -> Option<Vec<usize>> {
 #[cfg(not(feature = "affinity"))]
 fn listed_cores() -> Option<Vec<usize>> {
     None
+}
+
+/// How many of its `cores` the calling thread may use at a time. A quota is looked up once for each number
+/// of cores: the system has it in files.
+fn parallelism_of(cores: usize) -> usize {
+    static LAST: StaticMutex<Option<(usize, usize)>> = StaticMutex::new(None);
+    let mut last = LAST.lock().unwrap();
+    match *last {
+        Some((of, parallelism)) if of == cores => parallelism,
+        _ => {
+            let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
+            *last = Some((cores, parallelism));
+            parallelism
+        }
+    }
 }
 
 /// Binds the calling thread to a core that was listed. False if the system refuses.

@@ -149,8 +149,7 @@ impl ThreadPoolBuilder {
     /// not spawn. The message names what was wrong. Nothing is left running.
     pub fn build(self) -> Result<ThreadPool, BuildError> {
         let workers = self.checked_num_threads()?;
-        let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
-        let plan = Plan::new(&self.pinning, workers, parallelism)?;
+        let plan = Plan::new(&self.pinning, workers)?;
         if plan.pins() {
             // Before any worker has lost it.
             mask::remember();

@@ -2,40 +2,27 @@
 //!
 //! # Protocol
 //!
-//! One word, the *gate*: a closed bit, the number of roots inside, and how many have left unrun. A
-//! *root* is a job that no running frame depends on: a `spawn`, or the closure of an `install`.
-//! What a root forks is not counted; the root waits for it.
-//!
 //! ```text
 //!   Running (open)   --close, by a shutdown-->  Draining (closed, n roots)
 //!   Draining         --the last root leaves-->  Stopped  (closed, 0 roots)   final
 //! ```
 //!
-//! - [`enter`](Gate::enter) counts first and looks at the bit after, in one read-modify-write:
-//!   a root that came in before the close is waited for, one that came after is refused.
-//! - A root that was cancelled is counted as such in the same step in which it leaves: of two
-//!   readings of the word, the difference says exactly what became of the roots.
-//! - Whoever brings the word to *closed and empty*, by the close itself or by leaving, ends the
-//!   workers.
+//! The [`Gate`] counts the roots, refuses them once it is closed, and says when the last one has
+//! left; who is told so ends the workers.
 //!
-//! Invariant: the workers end when the gate is closed and empty, and then no queue holds a job:
-//! a root leaves only after its queue entry is used up, and its forks end before it does. (Exit
+//! Invariant: the workers end when the gate is closed and nobody is inside, and then no queue holds a
+//! job: a root leaves only after its queue entry is used up, and its forks end before it does. (Exit
 //! handlers come after that, and may fork: each worker then runs its own deque dry.)
 //! Counters of idle workers could not tell this: a thief that has just taken a job still
 //! counts as idle.
 
+use super::gate::{Closed, Closing, Gate, Passage, Stripe, Tally};
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, AtomicU64, Counter, Instant, Mutex, Ordering, StaticMutex};
+use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering, StaticMutex};
 use std::panic::Location;
 use std::time::Duration;
-
-/// The roots inside.
-const ROOTS: u64 = CLOSED - 1;
-const CLOSED: u64 = 1 << 32;
-/// One cancelled root. The count wraps at 2^31.
-const CANCELLED: u64 = 1 << 33;
 
 /// How a pool ends. See [`ThreadPool::shutdown`](crate::ThreadPool::shutdown).
 ///
@@ -59,9 +46,6 @@ pub enum Shutdown {
 }
 
 /// What became of the work that a pool had when its shutdown began.
-///
-/// The figures of a first shutdown that has seen the pool stop are exact. Where others still run, one
-/// closure that is being refused at that very moment may be counted too many or too few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -113,84 +97,10 @@ struct Exit {
     waiters: Vec<Arc<Latch>>,
 }
 
-/// See the module's protocol.
-#[derive(Debug)]
-struct Gate(AtomicU64);
-
-/// What the gate had counted at some moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tally(u64);
-
-impl Tally {
-    /// Roots inside. One that is just being refused counts as well.
-    pub(crate) fn roots(self) -> usize {
-        (self.0 & ROOTS) as usize
-    }
-
-    /// Roots that were cancelled between the two moments.
-    pub(crate) fn cancelled_since(self, earlier: Self) -> usize {
-        ((self.0 / CANCELLED).wrapping_sub(earlier.0 / CANCELLED) % (1 << 31)) as usize
-    }
-}
-
-/// What a change of the gate has brought about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Passage {
-    /// Nothing more to do.
-    Done,
-    /// The gate is closed and empty: end the workers.
-    LastOut,
-}
-
-/// What [`Lifecycle::close`] found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Closing {
-    pub(crate) passage: Passage,
-    /// Just before.
-    pub(crate) before: Tally,
-}
-
-impl Gate {
-    /// Counts a root, unless the gate is closed.
-    fn enter(&self) -> Result<(), Passage> {
-        if fault::is(Fault::GateChecksThenEnters) {
-            if self.0.load(Ordering::Relaxed) & CLOSED != 0 {
-                return Err(Passage::Done);
-            }
-            self.0.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        }
-        // Relaxed: it hands nothing on; as a read-modify-write it stays in the release sequence of
-        // those that left.
-        if self.0.fetch_add(1, Ordering::Relaxed) & CLOSED == 0 {
-            return Ok(());
-        }
-        Err(self.leave(Fate::Ran))
-    }
-
-    fn leave(&self, fate: Fate) -> Passage {
-        let cancelled = match fate {
-            Fate::Ran => 0,
-            Fate::Cancelled => CANCELLED,
-        };
-        // Ordering: Release, so that what a root did is visible to whoever ends the pool; Acquire,
-        // so that the last one hands on what all others did, with the latches.
-        let order = fault::half(Fault::GateLeaveNoAcquire, Fault::GateLeaveNoRelease);
-        let before = self.0.fetch_add(cancelled.wrapping_sub(1), order);
-        debug_assert_ne!(before & ROOTS, 0, "left without entering");
-        if before & (CLOSED | ROOTS) == CLOSED | 1 && !fault::is(Fault::GateLeaveForgets) {
-            Passage::LastOut
-        } else {
-            Passage::Done
-        }
-    }
-}
-
 impl Lifecycle {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            gate: Gate(AtomicU64::new(0)),
+            gate: Gate::new(workers),
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -201,24 +111,21 @@ impl Lifecycle {
     }
 
     /// Counts a root in. On an error the pool is shutting down and the root must not run.
-    pub(crate) fn enter(&self) -> Result<(), Passage> {
-        self.gate.enter()
+    #[inline]
+    pub(crate) fn enter(&self, stripe: Stripe) -> Result<(), Closed> {
+        self.gate.enter(stripe)
     }
 
     /// Counts a root out, whose queue entry is used up.
-    pub(crate) fn leave(&self, fate: Fate) -> Passage {
-        self.gate.leave(fate)
+    #[inline]
+    pub(crate) fn leave(&self, stripe: Stripe, fate: Fate) -> Passage {
+        self.gate.leave(stripe, fate)
     }
 
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
         self.note_close();
-        // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends it.
-        let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
-        let before = self.gate.0.fetch_or(CLOSED, order);
-        let last = before & (CLOSED | ROOTS) == 0 && !fault::is(Fault::GateCloseForgets);
-        let passage = if last { Passage::LastOut } else { Passage::Done };
-        Closing { passage, before: Tally(before) }
+        self.gate.close()
     }
 
     /// Only the first one's time counts.
@@ -253,10 +160,9 @@ impl Lifecycle {
         self.exit.lock().unwrap().workers
     }
 
+    /// What is inside, and was cancelled, of a pool that is being shut down.
     pub(crate) fn tally(&self) -> Tally {
-        // Ordering: Acquire, with the Release in `leave`: a root that is not counted as inside is not
-        // named as running either.
-        Tally(self.gate.0.load(fault::unless(Fault::GateTallyRelaxed, Ordering::Acquire)))
+        self.gate.tally()
     }
 
     /// From now on queued roots are dropped; with `abort`, running ones are asked to stop.

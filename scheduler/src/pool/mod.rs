@@ -5,6 +5,7 @@ pub(crate) mod builder;
 pub(crate) mod bundle;
 pub(crate) mod carried;
 pub(crate) mod error;
+pub(crate) mod gate;
 pub(crate) mod global;
 pub(crate) mod hooks;
 pub(crate) mod lifecycle;
@@ -179,8 +180,6 @@ impl ThreadPool {
     pub fn shutdown(&self, mode: Shutdown) -> ShutdownReport {
         let registry = &self.registry;
         let lifecycle = registry.lifecycle();
-        // What is being refused counts as a root for a moment, even on a pool that has stopped.
-        let had_stopped = lifecycle.workers() == 0;
         let before = registry.close();
         match mode {
             Shutdown::Drain | Shutdown::DrainFor(_) => {}
@@ -191,6 +190,10 @@ impl ThreadPool {
             _ if registry.is_inside() => false,
             Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
             _ => {
+                if Worker::current().is_none() {
+                    // The threads' own ends are one wait less, where the pool has them.
+                    self.join_threads();
+                }
                 registry::wait(&lifecycle.on_exit());
                 true
             }
@@ -201,9 +204,8 @@ impl ThreadPool {
         let tally = lifecycle.tally();
         let cancelled = tally.cancelled_since(before);
         let running = if stopped { 0 } else { tally.roots() };
-        let roots = if had_stopped { 0 } else { before.roots() };
         ShutdownReport {
-            ran: roots.saturating_sub(cancelled + running),
+            ran: before.roots() - cancelled - running,
             cancelled,
             stragglers: if stopped { Vec::new() } else { self.stragglers() },
         }

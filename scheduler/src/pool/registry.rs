@@ -2,8 +2,9 @@
 
 use super::bundle;
 use super::carried::Carried;
+use super::gate::{Closed, Passage, Stripe, Tally};
 use super::hooks::Hooks;
-use super::lifecycle::{Lifecycle, Passage, Tally};
+use super::lifecycle::Lifecycle;
 use super::on_close::OnClose;
 use super::seat::Seat;
 use super::worker::Worker;
@@ -200,8 +201,7 @@ impl Registry {
 
     /// Counts in a root that the calling thread holds while `f` runs.
     pub(crate) fn hold_root<R>(&self, f: impl FnOnce() -> R) -> Result<R, Refused<()>> {
-        if let Err(passage) = self.lifecycle.enter() {
-            self.pass(passage);
+        if self.enter().is_err() {
             return Err(Refused::Closed(()));
         }
         if fault::is(Fault::HeldRootUncounted) {
@@ -320,9 +320,33 @@ impl Registry {
         }
     }
 
+    /// Counts a root in. On an error the pool is shutting down and the root must not run.
+    #[inline]
+    pub(crate) fn enter(&self) -> Result<(), Closed> {
+        match self.own_worker() {
+            Some(worker) => self.lifecycle.enter(Stripe::of_worker(worker.index())),
+            None => self.enter_from_outside(),
+        }
+    }
+
+    #[inline(never)]
+    fn enter_from_outside(&self) -> Result<(), Closed> {
+        self.lifecycle.enter(Stripe::outside())
+    }
+
     /// Counts a root out; the last one of a closed pool ends the workers.
+    #[inline]
     pub(crate) fn leave(&self, fate: Fate) {
-        self.pass(self.lifecycle.leave(fate));
+        let passage = match self.own_worker() {
+            Some(worker) => self.lifecycle.leave(Stripe::of_worker(worker.index()), fate),
+            None => self.leave_from_outside(fate),
+        };
+        self.pass(passage);
+    }
+
+    #[inline(never)]
+    fn leave_from_outside(&self, fate: Fate) -> Passage {
+        self.lifecycle.leave(Stripe::outside(), fate)
     }
 
     /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.
@@ -334,14 +358,20 @@ impl Registry {
     }
 
     /// Does what a change of the gate calls for.
+    #[inline]
     pub(crate) fn pass(&self, passage: Passage) {
         if passage == Passage::LastOut {
-            for slot in self.slots() {
-                // SAFETY: the caller keeps the registry alive during the call.
-                unsafe { Latch::set(&raw const slot.terminate) };
-                if fault::is(Fault::TerminateWakesOne) {
-                    break;
-                }
+            self.terminate();
+        }
+    }
+
+    #[cold]
+    fn terminate(&self) {
+        for slot in self.slots() {
+            // SAFETY: the caller keeps the registry alive during the call.
+            unsafe { Latch::set(&raw const slot.terminate) };
+            if fault::is(Fault::TerminateWakesOne) {
+                break;
             }
         }
     }
@@ -403,8 +433,7 @@ impl Registry {
         F: FnOnce(&Worker) -> R + Send,
         R: Send,
     {
-        if let Err(passage) = self.lifecycle.enter() {
-            self.pass(passage);
+        if self.enter().is_err() {
             return Err(Refused::Closed(f));
         }
         let token = Carried::current();

@@ -360,13 +360,14 @@ impl Worker {
             }
         }
         let sleep = self.registry.sleep();
+        let queued = || !self.registry.injector().is_empty();
         let mut searching = sleep.try_search();
         loop {
             if searching {
                 for _ in 0..SEARCH_ROUNDS {
                     let job = self.steal_public();
                     if job.is_some() || latch.is_set() {
-                        sleep.leave_search();
+                        sleep.leave_search(queued);
                         return job;
                     }
                     (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
@@ -374,7 +375,7 @@ impl Worker {
             }
             let prepared = sleep.prepare(self.index, searching);
             if let Some(job) = self.last_look() {
-                prepared.cancel();
+                prepared.cancel(queued);
                 return Some(job);
             }
             self.counters().parks.add(1);

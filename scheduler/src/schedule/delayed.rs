@@ -255,14 +255,11 @@ impl Entry {
     /// It is due.
     fn submit(mut self) {
         let registry = &self.ticket.registry;
-        match registry.lifecycle().enter() {
-            Ok(()) => {
-                self.ticket.entered.store(true, Ordering::Relaxed);
-                if let Some(entry) = self.entry.take() {
-                    registry.submit_root(entry.into_job());
-                }
+        if registry.enter().is_ok() {
+            self.ticket.entered.store(true, Ordering::Relaxed);
+            if let Some(entry) = self.entry.take() {
+                registry.submit_root(entry.into_job());
             }
-            Err(passage) => registry.pass(passage),
         }
     }
 }

@@ -31,8 +31,9 @@ use crate::latch::{Latch, Watch};
 use crate::park::Parker;
 use crate::sync::asymmetric::{self, Barrier, light};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, spin_loop};
+use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, fence, spin_loop};
 use crossbeam_utils::CachePadded;
+use word::Idle;
 pub(crate) use word::Word;
 
 const AWAKE: u8 = 0;
@@ -99,7 +100,22 @@ impl Sleep {
             // or the sleeper's look sees the work.
             light();
         }
-        if self.word.peek().wants_wake() {
+        let idle = self.word.peek();
+        if idle.sleeping() != 0 {
+            self.announce_to_idle(idle);
+        }
+    }
+
+    /// Somebody sleeps.
+    #[cold]
+    fn announce_to_idle(&self, mut idle: Idle) {
+        if idle.searching() != 0 && !fault::is(Fault::AnnounceNoFence) {
+            // Pairs with the one in `pass_on`: what is left to a searcher it sees when it leaves, or
+            // here it has left.
+            fence(Ordering::SeqCst);
+            idle = self.word.peek();
+        }
+        if idle.wants_wake() {
             self.wake_one();
         }
     }
@@ -160,13 +176,31 @@ impl Sleep {
     }
 
     /// A searcher becomes busy, with a job or because its latch is set. The last one wakes
-    /// another: whoever relied on a searcher to find its work relies on that one now.
-    pub(crate) fn leave_search(&self) {
+    /// another: whoever relied on a searcher to find its work relies on that one now. `queued` says
+    /// whether the global queue holds a job.
+    pub(crate) fn leave_search(&self, queued: impl FnOnce() -> bool) {
         let before = self.word.end_search();
         let last = before.searching() == 1;
         if last && before.sleeping() != 0 && !fault::is(Fault::LeaveWakesNobody) {
-            self.wake_one();
+            self.pass_on(before.sleeping(), queued);
         }
+    }
+
+    /// The caller has just become busy, which left nobody searching and `sleeping` others asleep.
+    /// Wakes one, unless there is nothing that it could find: where all others sleep, their
+    /// deques are empty, so is the caller's, and only the global queue can hold a job.
+    fn pass_on(&self, sleeping: u64, queued: impl FnOnce() -> bool) {
+        if sleeping + 1 == self.slots.len() as u64 {
+            // Pairs with the one in `announce_to_idle`: either this sees the job that a poster left to the
+            // caller, or the poster sees that the caller does not search any more.
+            if !fault::is(Fault::LeaveNoFence) {
+                fence(Ordering::SeqCst);
+            }
+            if !queued() {
+                return;
+            }
+        }
+        self.wake_one();
     }
 
     /// The worker of `index` intends to sleep. It must now issue a `heavy` and look at every
@@ -194,18 +228,19 @@ pub(crate) struct Prepared<'a> {
 
 impl Prepared<'_> {
     /// The last look found work, or the latch was set before it was complete: busy again.
-    pub(crate) fn cancel(self) {
+    /// `queued` is that of [`Sleep::leave_search`].
+    pub(crate) fn cancel(self, queued: impl FnOnce() -> bool) {
         let before = if self.end_sleep() {
             self.sleep.word.end_sleep()
         } else {
             // Claimed meanwhile: this worker was made a searcher, and leaves as one.
-            return self.sleep.leave_search();
+            return self.sleep.leave_search(queued);
         };
         // The look has not shown that there is no *more* work, and a poster may have relied
         // on this worker while it searched.
         let nobody_looks = before.sleeping() > 1 && before.searching() == 0;
         if nobody_looks && !fault::is(Fault::CancelWakesNobody) {
-            self.sleep.wake_one();
+            self.sleep.pass_on(before.sleeping() - 1, queued);
         }
     }
 
@@ -279,11 +314,11 @@ mod tests {
     fn only_the_last_searcher_passes_the_wake_on() {
         let (sleep, _asleep) = sleep(&[2]);
         assert!(sleep.try_search() && sleep.try_search() && !sleep.try_search());
-        sleep.leave_search();
+        sleep.leave_search(|| true);
         counts(sleep, 1, 1);
-        sleep.leave_search();
+        sleep.leave_search(|| true);
         counts(sleep, 0, 1);
-        sleep.leave_search();
+        sleep.leave_search(|| true);
         counts(sleep, 0, 0);
     }
 
@@ -291,11 +326,37 @@ mod tests {
     fn a_worker_that_breaks_off_wakes_another_only_if_nobody_searches() {
         let (sleep, mut asleep) = sleep(&[0, 1, 2]);
         assert!(sleep.try_search());
-        asleep.remove(0).cancel();
+        asleep.remove(0).cancel(|| true);
         counts(sleep, 2, 1);
         assert_eq!(sleep.word.end_search().searching(), 1);
-        asleep.remove(0).cancel();
+        asleep.remove(0).cancel(|| true);
         counts(sleep, 0, 1);
+    }
+
+    /// Where all others sleep, only the global queue can hold what they could find.
+    #[test]
+    fn the_wake_is_passed_on_only_if_there_may_be_work() {
+        let (sleep, _asleep) = sleep(&[1, 2, 3]);
+        assert!(sleep.try_search());
+        sleep.leave_search(|| false);
+        counts(sleep, 3, 0);
+        assert!(sleep.try_search());
+        sleep.leave_search(|| true);
+        counts(sleep, 2, 1);
+        // One is busy, and may hold jobs of its own.
+        sleep.leave_search(|| false);
+        counts(sleep, 1, 1);
+        sleep.leave_search(|| false);
+        counts(sleep, 0, 1);
+    }
+
+    #[test]
+    fn who_breaks_off_its_sleep_looks_as_well() {
+        let (sleep, mut asleep) = sleep(&[0, 1, 2, 3]);
+        asleep.remove(0).cancel(|| false);
+        counts(sleep, 3, 0);
+        asleep.remove(0).cancel(|| false);
+        counts(sleep, 1, 1);
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const BUNDLE_SIZE: usize = 2;
+/// Of what counts by stripes: a worker's own and this one are enough to go wrong.
+pub(crate) const OUTSIDE_STRIPES: usize = 1;
 /// How many values the stand-in's injector takes in its life.
 pub(crate) const INJECTOR_BLOCK: usize = 8;
 /// A yield would give way to the others just where they are to race with the searcher.
@@ -226,3 +228,8 @@ macro_rules! thread_local_const {
 }
 pub(crate) use thread_local_const;
 pub(crate) use thread_local_const as thread_local_lazy;
+
+/// Only the stripe of the outside follows from it, and there is one.
+pub(crate) const fn thread_number() -> usize {
+    0
+}

@@ -95,5 +95,12 @@ pub(crate) const FAIR_INTERVAL: u32 = 5;
 pub(crate) const BUNDLE_SIZE: usize = 3;
 /// As under loom.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
+/// Of what counts by stripes: a worker's own and this one are enough to go wrong.
+pub(crate) const OUTSIDE_STRIPES: usize = 1;
 /// How many values the stand-in's injector takes in its life.
 pub(crate) const INJECTOR_BLOCK: usize = 32;
+
+/// Only the stripe of the outside follows from it, and there is one.
+pub(crate) const fn thread_number() -> usize {
+    0
+}

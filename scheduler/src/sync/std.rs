@@ -13,7 +13,9 @@ pub(crate) mod alloc {
 }
 
 pub(crate) use std::hint::spin_loop;
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence,
+};
 
 #[cfg(not(scheduler_tsan))]
 mod locks {
@@ -55,6 +57,25 @@ pub(crate) const FAIR_INTERVAL: u32 = 61;
 /// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
 /// and others can then take from it only one by one, by force.
 pub(crate) const BUNDLE_SIZE: usize = 64;
+
+/// How many stripes the threads share that are no workers, in what is counted by stripes. More: fewer
+/// of them meet in one; fewer: less memory for each pool, and less to go through.
+pub(crate) const OUTSIDE_STRIPES: usize = 8;
+
+/// A number for the calling thread, counted up as threads first ask for theirs: threads that begin
+/// together get different ones, also modulo a small number.
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    use std::cell::Cell;
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    std::thread_local! { static MINE: Cell<Option<usize>> = const { Cell::new(None) } }
+    let first = || {
+        let number = NEXT.fetch_add(1, super::Ordering::Relaxed);
+        MINE.set(Some(number));
+        number
+    };
+    MINE.get().unwrap_or_else(first)
+}
 
 /// A thread-local that starts from a constant, so that reading it is one load.
 macro_rules! thread_local_const {

@@ -166,8 +166,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    if let Err(passage) = registry.lifecycle().enter() {
-        registry.pass(passage);
+    if registry.enter().is_err() {
         return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
     let root = Root { registry: Some(NonNull::from(registry)), site };

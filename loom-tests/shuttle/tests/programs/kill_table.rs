@@ -85,6 +85,8 @@ const FOUND_BY: &[Seeded] = &[
     pct("TerminateWakesOne", "short_lives"),
     random("GateChecksThenEnters", "submit_racing_drain"),
     pct("GateChecksThenEnters", "submit_racing_drain"),
+    random("GateClosesTwice", "two_shutdowns_at_once"),
+    pct("GateClosesTwice", "two_shutdowns_at_once"),
     random("ExitTellsNobody", "aborts_racing_a_shutdown"),
     pct("ExitTellsNobody", "aborts_racing_a_shutdown"),
     random("ExitForgets", "aborts_racing_a_shutdown"),
@@ -141,6 +143,9 @@ const ORDERINGS: &[&str] = &[
     "SitesRelaxed",
     "SitesEndRelaxed",
     "SitesReadRelaxed",
+    "GateStripeRelaxed",
+    "GateSumNoAcquire",
+    "GateSumNoRelease",
     "GateLeaveNoAcquire",
     "GateLeaveNoRelease",
     "GateTallyRelaxed",
@@ -148,6 +153,8 @@ const ORDERINGS: &[&str] = &[
     "SlabNoAcquire",
     "SlabNoRelease",
     "CancelNoHeavy",
+    "LeaveNoFence",
+    "AnnounceNoFence",
     "CellLoadRelaxed",
     "CellEndNoAcquire",
     "CellEndNoRelease",
@@ -163,6 +170,7 @@ const ORDERINGS: &[&str] = &[
 /// Others that no program here can be counted on to find, and why.
 const NOT_HERE: &[(&str, &str)] = &[
     ("SlabForgetsUncarved", "cells come from the system here"),
+    ("SlabForgetsReturns", "cells come from the system here"),
     ("HeldRootUncounted", "no program opens a scope in place while its pool ends; loom's do"),
     (
         "LookSkipsTails",
