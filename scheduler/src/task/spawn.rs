@@ -2,6 +2,7 @@
 
 use super::JoinHandle;
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::party::Entry;
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
@@ -140,11 +141,28 @@ impl ThreadPool {
     }
 }
 
-fn spawn_on<F, T>(
+/// [`spawn`] on that pool, from that line; the closure comes back if the pool is shutting down.
+pub(crate) fn spawn_on<F, T>(
     registry: &Registry,
     f: F,
     site: &'static Location<'static>,
 ) -> Result<JoinHandle<T>, Rejected<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (entry, handle) = prepare_on(registry, f, site)?;
+    registry.submit_root(entry.into_job());
+    Ok(handle)
+}
+
+/// [`spawn_on`] without the last step: whoever gets the entry queues it with `submit_root`, soon.
+/// The pool does not end before.
+pub(crate) fn prepare_on<F, T>(
+    registry: &Registry,
+    f: F,
+    site: &'static Location<'static>,
+) -> Result<(Entry, JoinHandle<T>), Rejected<F>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -157,8 +175,7 @@ where
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (entry, handle) = unsafe { cell::new(f, root) };
-    registry.submit_root(entry.into_job());
-    Ok(JoinHandle::submitted(handle))
+    Ok((entry, JoinHandle::submitted(handle)))
 }
 
 /// A closure that a pool did not take because it is shutting down. It has not run.
