@@ -20,6 +20,8 @@
 //! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`]; in the
 //!   innermost recursion, where each nanosecond counts, a [`Context`].
 //! - Work that runs by itself: [`spawn`], with a [`JoinHandle`] to its value.
+//! - Many of them: [`map`] and [`map_unordered`] on the items of an iterator, [`as_completed`], [`wait`](wait()),
+//!   [`invoke_all`], [`invoke_any`], and a [`TaskSet`] that grows as it goes.
 //! - Once on each worker: [`broadcast`].
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
@@ -32,6 +34,7 @@
 //! |---|---|---|
 //! | `affinity` | yes | pinning workers to cores ([`Pinning`]) |
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
+//! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -71,6 +74,8 @@ mod fork;
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
 
+mod completion;
+
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
 #[path = "../../loom-tests/models/mod.rs"]
@@ -88,6 +93,11 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub use completion::{
+    AsCompleted, InvokeAnyError, InvokeFailure, Map, MapUnordered, TaskSet, TimedInvocation,
+    TimedOut, WaitUntil, Waited, as_completed, invoke_all, invoke_all_timeout, invoke_any, map,
+    map_unordered, wait,
+};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

@@ -30,6 +30,7 @@ const LAYERS: &[&[&str]] = &[
     &["sleep"],
     &["pool"],
     &["fork", "task"],
+    &["completion"],
     &["executor"],
 ];
 

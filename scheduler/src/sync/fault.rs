@@ -113,6 +113,10 @@ faults! {
     CellDiscardsUnset: "cell: a party drops an outcome that is being written",
     CellAborterNoAcquire: "cell: an aborter ends with Release alone",
     CellAborterNoRelease: "cell: an aborter ends with Acquire alone",
+    ReadyLooksOnce: "completion: a waiter leaves itself without another look",
+    ReadyTellsNobody: "completion: what has finished is not told to the waiter",
+    LimitLeaveForgets: "limit: who leaves lets nobody in",
+    LimitStopsLater: "limit: who stops passing says so some time after its last look",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

@@ -7,6 +7,6 @@ mod submit;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
-pub(crate) use spawn::{prepare_on, spawn_on};
 pub use spawn::{Rejected, Yield, is_cancelled, spawn, yield_now};
+pub(crate) use spawn::{prepare_on, spawn_on};
 pub(crate) use submit::Submit;
