@@ -84,22 +84,23 @@ impl Rooms {
         };
         match prepare_on(&self.registry, f, site) {
             Ok((entry, handle)) => {
-                self.limit.enter(number, entry, |entry| self.let_in(entry));
+                self.limit.enter(number, entry, |entry| {
+                    self.registry.submit_root(entry.into_job());
+                });
                 handle
             }
             // The closure leaves without having come.
             Err(_) => JoinHandle::refused(Reason::ShutDown),
         }
     }
-
-    fn let_in(&self, entry: Entry) {
-        self.registry.submit_root(entry.into_job());
-    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let waiting = self.rooms.limit.leave(self.number, |entry| self.rooms.let_in(entry));
+        // Behind what the pool has: on the worker's own deque it would overtake those that were let in before,
+        // and keep the worker from all else.
+        let let_in = |entry: Entry| self.rooms.registry.inject_root(entry.into_job());
+        let waiting = self.rooms.limit.leave(self.number, let_in);
         if let Some(entry) = waiting {
             // Its closure is being dropped just now; this is its end as a piece of the pool's work.
             entry.cancel(Reason::Aborted);

@@ -156,7 +156,7 @@ where
     Ok(handle)
 }
 
-/// [`spawn_on`] without the last step: whoever gets the entry queues it with `submit_root`, soon.
+/// [`spawn_on`] without the last step: whoever gets the entry queues it as a root, some time.
 /// The pool does not end before.
 pub(crate) fn prepare_on<F, T>(
     registry: &Registry,
