@@ -7,6 +7,7 @@
 
 mod cancel;
 mod cell;
+mod completion;
 mod deque;
 pub mod differential;
 mod elastic;
@@ -91,6 +92,13 @@ models! {
         cell_on_outcome_against_completion: None,
         cell_watched_handle_dropped_against_completion: None,
         cell_discarded_against_abort: None,
+    }
+    completion {
+        completions_against_next: None,
+        completion_against_a_deadline: None,
+        completion_against_a_poll: None,
+        limit_end_against_enter: None,
+        limit_abort_against_end: None,
     }
     sleep {
         sleep_one_worker_outside: Some(3),

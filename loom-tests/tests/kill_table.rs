@@ -144,6 +144,10 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("CellDiscardsUnset", "cell_handle_dropped_against_an_aborter"),
     Seeded::new("CellAborterNoAcquire", "cell_aborter_against_completion"),
     Seeded::new("CellAborterNoRelease", "cell_aborter_against_completion"),
+    Seeded::new("ReadyLooksOnce", "completions_against_next"),
+    Seeded::new("ReadyTellsNobody", "completions_against_next"),
+    Seeded::new("LimitLeaveForgets", "limit_end_against_enter"),
+    Seeded::new("LimitStopsLater", "limit_end_against_enter"),
 ];
 
 /// Faults that no model can find, and why.

@@ -100,6 +100,12 @@ models! {
     cell_watched_handle_dropped_against_completion,
     cell_discarded_against_abort,
 
+    completions_against_next,
+    completion_against_a_deadline,
+    completion_against_a_poll,
+    limit_end_against_enter,
+    limit_abort_against_end,
+
     sleep_one_worker_outside,
     sleep_one_worker_two_jobs,
     sleep_two_workers,

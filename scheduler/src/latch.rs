@@ -65,7 +65,7 @@ pub(crate) enum Watcher {
 
 impl Watcher {
     /// A panic of a waker ends here: it is nobody's in particular.
-    fn tell(self) {
+    pub(crate) fn tell(self) {
         match self {
             Self::Waker(waker) => {
                 if let Err(payload) = unwind::catch(|| waker.wake()) {
@@ -243,6 +243,12 @@ impl Latch {
             // SAFETY: the swap took it out.
             unsafe { Taken::from_word(before) }.tell();
         }
+    }
+
+    /// [`set`](Self::set), by one of those who share the latch.
+    pub(crate) fn set_shared(this: &Arc<Self>) {
+        // SAFETY: the caller's reference keeps it alive during the call.
+        unsafe { Self::set(&raw const **this) };
     }
 
     /// Blocks the calling thread, which does nothing else meanwhile. For threads that are no

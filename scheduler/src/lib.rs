@@ -20,6 +20,8 @@
 //! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`]; in the
 //!   innermost recursion, where each nanosecond counts, a [`Context`].
 //! - Work that runs by itself: [`spawn`], with a [`JoinHandle`] to its value.
+//! - Many of them: [`map`] and [`map_unordered`] on the items of an iterator, [`as_completed`], [`wait`](wait()),
+//!   [`invoke_all`], [`invoke_any`], and a [`TaskSet`] that grows as it goes.
 //! - Once on each worker: [`broadcast`].
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
@@ -38,6 +40,7 @@
 //! | `affinity` | yes | pinning workers to cores ([`Pinning`]) |
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
 //! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
+//! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -85,6 +88,8 @@ mod fork;
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
 
+mod completion;
+
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 #[allow(unsafe_code, reason = "a delayed closure's pointer to its ticket")]
 mod schedule;
@@ -122,6 +127,11 @@ pub use admission::{
 pub use blocking::spawn_blocking;
 pub use blocking::{Elastic, ElasticBuilder, ElasticMetrics, Growth};
 pub use cancel::{CancellationToken, Cancelled, DropGuard, WaitForCancellationFuture};
+pub use completion::{
+    AsCompleted, InvokeAnyError, InvokeFailure, Map, MapUnordered, TaskSet, TimedInvocation,
+    TimedOut, WaitUntil, Waited, as_completed, invoke_all, invoke_all_timeout, invoke_any, map,
+    map_unordered, wait,
+};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+use support::future::{block_on, wakes};
 use support::sync::{Arc, Mutex, mpsc, thread};
 use support::{
     Bomb, Drops, Stuck, caught, each_size, pool, silence_thrown, text, throw, usable, wait_until,
@@ -18,39 +19,6 @@ use support::{
 };
 
 const SHORT: Duration = Duration::from_millis(2);
-
-/// A waker that counts.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-fn wakes() -> (std::sync::Arc<Wakes>, Waker) {
-    let wakes = std::sync::Arc::new(Wakes::default());
-    (std::sync::Arc::clone(&wakes), Waker::from(wakes))
-}
-
-/// Drives a future on this thread.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(std::sync::Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// One worker, which is busy until the `Stuck` is released.
 fn stuck() -> (ThreadPool, Stuck) {

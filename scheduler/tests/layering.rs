@@ -34,6 +34,7 @@ const LAYERS: &[&[&str]] = &[
     &["pool"],
     &["fork", "task"],
     &["schedule", "blocking", "signal"],
+    &["completion"],
     &["executor"],
     &["sizing"],
 ];

@@ -518,4 +518,16 @@ impl<T> Front<T> {
             mem::replace(unsafe { &mut *outcome }, Outcome::Taken)
         })
     }
+
+    /// Whether the outcome is a panic.
+    ///
+    /// # Safety
+    ///
+    /// 1. The outcome is the caller's.
+    pub(super) unsafe fn has_panicked(&self) -> bool {
+        self.outcome.with_mut(|outcome| {
+            // SAFETY: (1).
+            matches!(unsafe { &*outcome }, Outcome::Panicked(_))
+        })
+    }
 }

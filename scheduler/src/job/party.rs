@@ -114,6 +114,20 @@ impl<T> Handle<T> {
         unsafe { Latch::subscribe(&raw const *self.latch(), watcher) }
     }
 
+    /// Takes the watcher back.
+    pub(crate) fn unsubscribe(&mut self) {
+        self.latch().unwatch();
+    }
+
+    /// Whether the outcome is a panic. Call it once the latch is set.
+    pub(crate) fn has_panicked(&mut self) -> bool {
+        assert!(self.latch().is_set(), "no outcome yet");
+        // SAFETY: `HANDLE` is set.
+        let front = unsafe { self.front.as_ref() };
+        // SAFETY: the latch is set, so the outcome is the handle's.
+        unsafe { front.has_panicked() }
+    }
+
     /// Calls `then` with the outcome when there is one: on the thread that brings it, or here and now.
     /// `then` must not panic.
     pub(crate) fn on_outcome(self, then: impl FnOnce(Outcome<T>) + Send + 'static)

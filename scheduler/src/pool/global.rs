@@ -1,8 +1,10 @@
 //! The global pool: made at first use, or by `build_global`. It lives as long as the process.
 
 use super::error::{BuildError, Kind};
+use super::registry::Registry;
+use super::worker::Worker;
 use super::{ThreadPool, ThreadPoolBuilder};
-use crate::sync::{StaticMutex, StaticOnceLock};
+use crate::sync::{Arc, StaticMutex, StaticOnceLock};
 
 static GLOBAL: StaticOnceLock<ThreadPool> = StaticOnceLock::new();
 /// Held while a global pool is being built, so that there is only ever one.
@@ -43,6 +45,14 @@ pub fn try_global() -> Result<&'static ThreadPool, BuildError> {
         Err(_) => {}
     }
     Ok(GLOBAL.get().expect("set just now"))
+}
+
+/// The current pool: the calling worker's, or else the global one. Panics as [`global`].
+pub(crate) fn current() -> Arc<Registry> {
+    match Worker::current() {
+        Some(worker) => Arc::clone(worker.registry()),
+        None => Arc::clone(global().registry()),
+    }
 }
 
 /// Builds the global pool, unless there is one.

@@ -226,6 +226,17 @@ impl Registry {
     #[inline]
     pub(crate) fn submit_root(&self, job: JobRef) {
         self.submit(job.into_root());
+        self.settle_root();
+    }
+
+    /// As [`submit_root`](Self::submit_root), but always globally, behind all that is there.
+    pub(crate) fn inject_root(&self, job: JobRef) {
+        self.inject(job.into_root());
+        self.settle_root();
+    }
+
+    #[inline]
+    fn settle_root(&self) {
         // Relaxed: every submission ends with a `light`, which pairs with the `heavy` in
         // `drop_queued_roots`: either this sees the flag, or that sees the job.
         if self.lifecycle.is_cancelling() && !fault::is(Fault::SubmitIgnoresCancel) {

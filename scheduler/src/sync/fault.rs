@@ -135,6 +135,10 @@ faults! {
     TokenChildUnseen: "token: a child is made without a look whether its parent is cancelled",
     TokenChildStays: "token: a child that is dropped stays in its parent's list",
     TokenWaiterUnseen: "token: who waits does not look whether the token is cancelled",
+    ReadyLooksOnce: "completion: a waiter leaves itself without another look",
+    ReadyTellsNobody: "completion: what has finished is not told to the waiter",
+    LimitLeaveForgets: "limit: who leaves lets nobody in",
+    LimitStopsLater: "limit: who stops passing says so some time after its last look",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

@@ -112,16 +112,19 @@ impl<T> JoinHandle<T> {
     /// # Ok::<(), scheduler::JoinError>(())
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
-        let State::Submitted(handle) = &self.0 else { return Ok(self.take()) };
-        let ended = match Instant::now().checked_add(timeout) {
-            Some(deadline) => wait_until(handle.latch(), deadline),
-            // Beyond what the clock can say.
-            None => {
-                wait(handle.latch());
-                true
-            }
-        };
+        let ended = self.wait_until(Instant::now().checked_add(timeout));
         if ended { Ok(self.take()) } else { Err(self) }
+    }
+
+    /// Waits for the closure, but not beyond `deadline` (`None`: beyond what the clock can say). Whether it
+    /// has ended, or will never run.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        let State::Submitted(handle) = &self.0 else { return true };
+        let Some(deadline) = deadline else {
+            wait(handle.latch());
+            return true;
+        };
+        wait_until(handle.latch(), deadline)
     }
 
     /// What [`join`](Self::join) would return, if it would do so at once.
@@ -257,6 +260,22 @@ impl<T> JoinHandle<T> {
         };
         if let Err(Watcher::Call(call)) = refused {
             call();
+        }
+    }
+
+    /// What was given to [`when_finished`](Self::when_finished) is not called any more, unless it is
+    /// being called.
+    pub(crate) fn forget_watcher(&mut self) {
+        if let State::Submitted(handle) = &mut self.0 {
+            handle.unsubscribe();
+        }
+    }
+
+    /// Whether the closure, which has ended, panicked.
+    pub(crate) fn has_panicked(&mut self) -> bool {
+        match &mut self.0 {
+            State::Submitted(handle) => handle.has_panicked(),
+            State::Refused(_) | State::Taken => false,
         }
     }
 }

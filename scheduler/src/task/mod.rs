@@ -6,12 +6,13 @@ mod handle;
 mod outside;
 mod returned;
 mod spawn;
+mod submit;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use current::{checkpoint, is_cancelled, token};
 pub use handle::JoinHandle;
 pub(crate) use outside::with_flag;
 pub use returned::Task;
-#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
-pub(crate) use spawn::spawn_on;
 pub use spawn::{Yield, spawn, yield_now};
+pub(crate) use spawn::{prepare_on, spawn_on};
+pub(crate) use submit::Submit;

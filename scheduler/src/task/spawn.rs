@@ -3,6 +3,7 @@
 use super::JoinHandle;
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::party::Entry;
 use crate::pool::ThreadPool;
 use crate::pool::carried::put_away;
 use crate::pool::global::global;
@@ -166,6 +167,22 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let (entry, handle) = prepare_on(registry, f, site)?;
+    registry.submit_root(entry.into_job());
+    Ok(handle)
+}
+
+/// [`spawn_on`] without the last step: whoever gets the entry queues it as a root, some time.
+/// The pool does not end before.
+pub(crate) fn prepare_on<F, T>(
+    registry: &Registry,
+    f: F,
+    site: &'static Location<'static>,
+) -> Result<(Entry, JoinHandle<T>), Rejected<F>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     if registry.enter().is_err() {
         return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
@@ -173,8 +190,7 @@ where
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (entry, handle) = unsafe { cell::new(f, root) };
-    registry.submit_root(entry.into_job());
-    Ok(JoinHandle::submitted(handle))
+    Ok((entry, JoinHandle::submitted(handle)))
 }
 
 /// What [`yield_now`] did.

@@ -1,6 +1,7 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+pub(crate) mod future;
 #[cfg(scheduler_tsan)]
 pub(crate) mod runner;
 pub(crate) mod stress;
@@ -73,6 +74,15 @@ pub(crate) fn each_size_from_two(name: &str, body: impl Fn(usize) + Send + Sync 
         if workers >= 2 {
             body(workers);
         }
+    });
+}
+
+/// Runs `body` from outside pools of [`SIZES`], and from within them: there the one worker has to run what it waits for.
+pub(crate) fn inside_and_outside(name: &str, body: impl Fn(&ThreadPool) + Send + Sync + 'static) {
+    each_size(name, move |workers| {
+        let pool = pool(workers);
+        body(&pool);
+        pool.install(|| body(&pool));
     });
 }
 

@@ -1,0 +1,325 @@
+//! Several closures at once: the results of all, or the first success.
+
+use super::finishing::Aborting;
+use super::ready::after;
+use crate::job::error::JoinError;
+use crate::pool::ThreadPool;
+use crate::pool::global::current;
+use crate::task::{AbortOnDrop, JoinHandle, Submit};
+use std::fmt;
+use std::panic::Location;
+use std::time::Duration;
+
+/// What became of one closure of [`invoke_all_timeout`]: its result, or its handle if it still runs.
+pub type TimedInvocation<T> = Result<Result<T, JoinError>, JoinHandle<T>>;
+
+/// Runs all of these closures on the current pool (the calling worker's, else the global one) and returns their
+/// results, in the order of the closures.
+///
+/// A closure that panics does not keep the others from running. Closures of different types go into boxes:
+/// `Box<dyn FnOnce() -> T + Send>`. For closures that borrow, see [`scope`](crate::scope).
+///
+/// # Errors
+///
+/// Each result as [`JoinHandle::join`]'s.
+///
+/// # Panics
+///
+/// Outside any pool, if the global pool cannot be built. If taking the closures from the iterator panics; those
+/// that have not begun to run are aborted.
+///
+/// # On a worker
+///
+/// Runs other jobs until all results are there. Any other thread blocks.
+///
+/// # Examples
+///
+/// ```
+/// let results = scheduler::invoke_all([1u32, 0].map(|by| move || 10 / by));
+/// assert_eq!(*results[0].as_ref().unwrap(), 10);
+/// assert!(results[1].as_ref().unwrap_err().is_panic());
+/// ```
+#[track_caller]
+pub fn invoke_all<F, T>(closures: impl IntoIterator<Item = F>) -> Vec<Result<T, JoinError>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    invoke_all_on(&current(), closures, Location::caller())
+}
+
+/// As [`invoke_all`], but waits no longer than `timeout`. Closures that have not begun to run by then are aborted.
+///
+/// # Errors
+///
+/// The outer one of each result is the handle of a closure that still runs: it goes on. The inner one is as
+/// [`JoinHandle::join`]'s, and [`is_aborted`](JoinError::is_aborted) for what had not begun.
+///
+/// # Panics
+///
+/// As [`invoke_all`].
+///
+/// # On a worker
+///
+/// Runs other jobs meanwhile, each to its end: it returns later if one of them takes longer.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let (go, gone) = std::sync::mpsc::channel();
+/// let results = scheduler::invoke_all_timeout([move || gone.recv()], Duration::ZERO);
+/// for result in results {
+///     match result {
+///         Ok(result) => assert!(result.unwrap_err().is_aborted()),
+///         Err(running) => drop(running),
+///     }
+/// }
+/// # go.send(()).ok();
+/// ```
+#[track_caller]
+pub fn invoke_all_timeout<F, T>(
+    closures: impl IntoIterator<Item = F>,
+    timeout: Duration,
+) -> Vec<TimedInvocation<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    invoke_all_timeout_on(&current(), closures, timeout, Location::caller())
+}
+
+/// Runs these closures on the current pool (the calling worker's, else the global one) until one of them returns
+/// `Ok`, and returns its value.
+///
+/// The others are then aborted if they have not begun to run; those that run are detached, and go on. The
+/// closures begin in no particular order.
+///
+/// # Errors
+///
+/// If none succeeds: with all failures, in the order of the closures. A closure that panics, or does not run, is a failure as well.
+/// Without any closure there are no failures, but an error all the same.
+///
+/// # Panics
+///
+/// As [`invoke_all`].
+///
+/// # On a worker
+///
+/// Runs other jobs until one has succeeded. Any other thread blocks.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::InvokeFailure;
+///
+/// let mirrors = ["down", "up"];
+/// let fetch = |mirror| move || if mirror == "up" { Ok("the file") } else { Err("no answer") };
+/// assert_eq!(scheduler::invoke_any(mirrors.map(fetch)).unwrap(), "the file");
+///
+/// let error = scheduler::invoke_any(["down"].map(fetch)).unwrap_err();
+/// assert!(matches!(error.failures(), [InvokeFailure::Returned("no answer")]));
+/// ```
+#[track_caller]
+pub fn invoke_any<F, T, E>(closures: impl IntoIterator<Item = F>) -> Result<T, InvokeAnyError<E>>
+where
+    F: FnOnce() -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    invoke_any_on(&current(), closures, Location::caller())
+}
+
+impl ThreadPool {
+    /// [`invoke_all`] on this pool.
+    ///
+    /// # Errors
+    ///
+    /// As there, for each closure.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn invoke_all<F, T>(
+        &self,
+        closures: impl IntoIterator<Item = F>,
+    ) -> Vec<Result<T, JoinError>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        invoke_all_on(self.registry(), closures, Location::caller())
+    }
+
+    /// [`invoke_all_timeout`] on this pool.
+    ///
+    /// # Errors
+    ///
+    /// As there, for each closure.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn invoke_all_timeout<F, T>(
+        &self,
+        closures: impl IntoIterator<Item = F>,
+        timeout: Duration,
+    ) -> Vec<TimedInvocation<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        invoke_all_timeout_on(self.registry(), closures, timeout, Location::caller())
+    }
+
+    /// [`invoke_any`] on this pool.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    #[track_caller]
+    pub fn invoke_any<F, T, E>(
+        &self,
+        closures: impl IntoIterator<Item = F>,
+    ) -> Result<T, InvokeAnyError<E>>
+    where
+        F: FnOnce() -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        invoke_any_on(self.registry(), closures, Location::caller())
+    }
+}
+
+/// Handles that abort if the iterator panics.
+fn submit_all<S, F, T>(
+    on: &S,
+    closures: impl IntoIterator<Item = F>,
+    site: &'static Location<'static>,
+) -> Vec<AbortOnDrop<T>>
+where
+    S: Submit,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    closures.into_iter().map(|closure| on.submit(closure, site).abort_on_drop()).collect()
+}
+
+pub(crate) fn invoke_all_on<S, F, T>(
+    on: &S,
+    closures: impl IntoIterator<Item = F>,
+    site: &'static Location<'static>,
+) -> Vec<Result<T, JoinError>>
+where
+    S: Submit,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    submit_all(on, closures, site).into_iter().map(AbortOnDrop::join).collect()
+}
+
+pub(crate) fn invoke_all_timeout_on<S, F, T>(
+    on: &S,
+    closures: impl IntoIterator<Item = F>,
+    timeout: Duration,
+    site: &'static Location<'static>,
+) -> Vec<TimedInvocation<T>>
+where
+    S: Submit,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let deadline = after(timeout);
+    let handles: Vec<_> =
+        submit_all(on, closures, site).into_iter().map(AbortOnDrop::into_inner).collect();
+    for handle in &handles {
+        if !handle.wait_until(deadline) {
+            break;
+        }
+    }
+    // The newest first: it is the least likely to begin meanwhile.
+    handles.iter().rev().for_each(JoinHandle::abort);
+    handles.into_iter().map(JoinHandle::try_join).collect()
+}
+
+pub(crate) fn invoke_any_on<S, F, T, E>(
+    on: &S,
+    closures: impl IntoIterator<Item = F>,
+    site: &'static Location<'static>,
+) -> Result<T, InvokeAnyError<E>>
+where
+    S: Submit,
+    F: FnOnce() -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    let mut running = Aborting::new();
+    closures.into_iter().for_each(|closure| running.push(on.submit(closure, site)));
+    let mut failures = Vec::new();
+    while let Some((index, handle)) = running.next(None) {
+        let failure = match handle.join() {
+            // Dropping the others aborts them.
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => InvokeFailure::Returned(error),
+            Err(error) => InvokeFailure::Join(error),
+        };
+        failures.push((index, failure));
+    }
+    failures.sort_unstable_by_key(|&(index, _)| index);
+    Err(InvokeAnyError(failures.into_iter().map(|(_, failure)| failure).collect()))
+}
+
+/// Why a closure of [`invoke_any`] was no success.
+#[derive(Debug)]
+pub enum InvokeFailure<E> {
+    /// What it returned.
+    Returned(E),
+    /// It panicked, or did not run.
+    Join(JoinError),
+}
+
+impl<E: fmt::Display> fmt::Display for InvokeFailure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(error) => error.fmt(f),
+            Self::Join(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for InvokeFailure<E> {}
+
+/// No closure of [`invoke_any`] succeeded, or there was none.
+#[derive(Debug)]
+pub struct InvokeAnyError<E>(Vec<InvokeFailure<E>>);
+
+impl<E> InvokeAnyError<E> {
+    /// The failures of all closures, in their order; empty if there was no closure.
+    pub fn failures(&self) -> &[InvokeFailure<E>] {
+        &self.0
+    }
+
+    /// The same, to keep.
+    pub fn into_failures(self) -> Vec<InvokeFailure<E>> {
+        self.0
+    }
+}
+
+impl<E> fmt::Display for InvokeAnyError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            0 => f.write_str("there was no closure to run"),
+            1 => f.write_str("the one closure failed"),
+            n => write!(f, "all {n} closures failed"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> std::error::Error for InvokeAnyError<E> {}

@@ -1,0 +1,275 @@
+//! A function on every item of an iterator, on the workers, with the results as an iterator.
+
+use super::finishing::Aborting;
+use crate::job::error::JoinError;
+use crate::pool::ThreadPool;
+use crate::pool::global::current;
+use crate::sync::Arc;
+use crate::task::{AbortOnDrop, JoinHandle, Submit};
+use crate::unwind;
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::{Fuse, FusedIterator};
+use std::panic::Location;
+
+/// Where the closures come from.
+struct Source<I: Iterator, T> {
+    items: Fuse<I>,
+    submit: Box<dyn Fn(I::Item) -> JoinHandle<T> + Send + Sync>,
+    window: usize,
+}
+
+impl<I: Iterator, T> Source<I, T> {
+    fn new<S, F>(on: S, items: I, f: F, site: &'static Location<'static>) -> Self
+    where
+        S: Submit + Send + Sync + 'static,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        // Twice: each worker has its next item while the caller looks at a result.
+        let window = 2 * on.width();
+        let f = Arc::new(f);
+        let submit = move |item| {
+            let f = Arc::clone(&f);
+            on.submit(move || f(item), site)
+        };
+        Self { items: items.fuse(), submit: Box::new(submit), window }
+    }
+
+    /// Submits one item more, if the window has room beside `pending`, and there is one.
+    fn draw(&mut self, pending: usize) -> Option<JoinHandle<T>> {
+        if pending >= self.window {
+            return None;
+        }
+        Some((self.submit)(self.items.next()?))
+    }
+
+    fn size_hint(&self, pending: usize) -> (usize, Option<usize>) {
+        let (least, most) = self.items.size_hint();
+        let most = most.and_then(|most| most.checked_add(pending));
+        (least.saturating_add(pending), most)
+    }
+}
+
+/// The value, or the panic.
+fn value<T>(result: Result<T, JoinError>) -> T {
+    match result.map_err(JoinError::try_into_panic) {
+        Ok(value) => value,
+        Err(Ok(payload)) => unwind::resume(payload),
+        Err(Err(error)) => panic!("{error}"),
+    }
+}
+
+/// Calls `f` with each item on the workers of the current pool (the calling worker's, else the global one), and
+/// returns the values in the order of the items.
+///
+/// It draws items as their results are asked for, never more than its [window](Map::window) ahead. So `items` can be endless,
+/// and slow callers do not pile up results. Nothing is drawn before the first call of `next`.
+///
+/// # Panics
+///
+/// Outside any pool, if the global pool cannot be built. `next` panics with the panic of `f`, when it is that item's turn;
+/// the call after it goes on with the next item. It also panics if `f` was not called since the pool has been shut down.
+///
+/// # On a worker
+///
+/// `next` runs other jobs until its result is there. Any other thread blocks.
+///
+/// # Examples
+///
+/// ```
+/// let squares = scheduler::map(0u64.., |n| n * n);
+/// let odd = squares.filter(|n| n % 2 == 1).take(4);
+/// assert!(odd.eq([1, 9, 25, 49]));
+/// ```
+#[track_caller]
+pub fn map<I, F, T>(items: I, f: F) -> Map<I::IntoIter, T>
+where
+    I: IntoIterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    Map::new(current(), items, f, Location::caller())
+}
+
+/// As [`map`], but the values come in the order in which they are ready.
+///
+/// # Panics
+///
+/// As [`map`].
+///
+/// # On a worker
+///
+/// As [`map`].
+///
+/// # Examples
+///
+/// ```
+/// let total: u32 = scheduler::map_unordered(["to", "be", "or"], |word| word.len() as u32).sum();
+/// assert_eq!(total, 6);
+/// ```
+#[track_caller]
+pub fn map_unordered<I, F, T>(items: I, f: F) -> MapUnordered<I::IntoIter, T>
+where
+    I: IntoIterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    MapUnordered::new(current(), items, f, Location::caller())
+}
+
+impl ThreadPool {
+    /// [`map`] on this pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`map`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let lengths: Vec<usize> = pool.map(["work", "stealing"], str::len).collect();
+    /// assert_eq!(lengths, [4, 8]);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn map<I, F, T>(&self, items: I, f: F) -> Map<I::IntoIter, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        Map::new(Arc::clone(self.registry()), items, f, Location::caller())
+    }
+
+    /// [`map_unordered`] on this pool.
+    ///
+    /// # Panics
+    ///
+    /// As [`map`].
+    #[track_caller]
+    pub fn map_unordered<I, F, T>(&self, items: I, f: F) -> MapUnordered<I::IntoIter, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        MapUnordered::new(Arc::clone(self.registry()), items, f, Location::caller())
+    }
+}
+
+/// The values of [`map`], in the order of the items. Dropping it aborts what has not begun to run, and detaches what
+/// runs.
+#[must_use = "iterators do nothing unless consumed"]
+pub struct Map<I: Iterator, T> {
+    source: Source<I, T>,
+    pending: VecDeque<AbortOnDrop<T>>,
+}
+
+impl<I: Iterator, T> Map<I, T> {
+    pub(crate) fn new<S, C, F>(on: S, items: C, f: F, site: &'static Location<'static>) -> Self
+    where
+        S: Submit + Send + Sync + 'static,
+        C: IntoIterator<IntoIter = I, Item = I::Item>,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        Self { source: Source::new(on, items.into_iter(), f, site), pending: VecDeque::new() }
+    }
+
+    /// How many items may have been drawn whose values have not been returned: twice the number of workers
+    /// unless this is called; 0 is taken as 1.
+    ///
+    /// Larger: results that differ much in cost keep all workers busy. Smaller: less memory, and less done in
+    /// vain if the caller stops.
+    pub fn window(mut self, items: usize) -> Self {
+        self.source.window = items.max(1);
+        self
+    }
+}
+
+impl<I: Iterator, T> Iterator for Map<I, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        while let Some(handle) = self.source.draw(self.pending.len()) {
+            self.pending.push_back(handle.abort_on_drop());
+        }
+        self.pending.pop_front().map(|handle| value(handle.join()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.source.size_hint(self.pending.len())
+    }
+}
+
+impl<I: ExactSizeIterator, T> ExactSizeIterator for Map<I, T> {}
+
+impl<I: Iterator, T> FusedIterator for Map<I, T> {}
+
+impl<I: Iterator, T> fmt::Debug for Map<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("window", &self.source.window)
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The values of [`map_unordered`], as they become ready. Dropping it aborts what has not begun to run, and detaches
+/// what runs.
+#[must_use = "iterators do nothing unless consumed"]
+pub struct MapUnordered<I: Iterator, T> {
+    source: Source<I, T>,
+    pending: Aborting<T>,
+}
+
+impl<I: Iterator, T> MapUnordered<I, T> {
+    pub(crate) fn new<S, C, F>(on: S, items: C, f: F, site: &'static Location<'static>) -> Self
+    where
+        S: Submit + Send + Sync + 'static,
+        C: IntoIterator<IntoIter = I, Item = I::Item>,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        Self { source: Source::new(on, items.into_iter(), f, site), pending: Aborting::new() }
+    }
+
+    /// As [`Map::window`].
+    pub fn window(mut self, items: usize) -> Self {
+        self.source.window = items.max(1);
+        self
+    }
+}
+
+impl<I: Iterator, T> Iterator for MapUnordered<I, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        while let Some(handle) = self.source.draw(self.pending.len()) {
+            self.pending.push(handle);
+        }
+        self.pending.next(None).map(|(_, handle)| value(handle.join()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.source.size_hint(self.pending.len())
+    }
+}
+
+impl<I: ExactSizeIterator, T> ExactSizeIterator for MapUnordered<I, T> {}
+
+impl<I: Iterator, T> FusedIterator for MapUnordered<I, T> {}
+
+impl<I: Iterator, T> fmt::Debug for MapUnordered<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapUnordered")
+            .field("window", &self.source.window)
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! Where closures can be submitted to.
+
+use super::{JoinHandle, spawn_on};
+use crate::job::cell::Reason;
+use crate::pool::registry::Registry;
+use crate::sync::Arc;
+use std::panic::Location;
+
+/// What takes closures and hands out handles to their values: a pool, or an executor on it.
+pub(crate) trait Submit {
+    /// Submits a closure, from that line. If it is refused it is dropped, and the handle says why.
+    fn submit<F, T>(&self, f: F, site: &'static Location<'static>) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
+    /// How many closures can run at once.
+    fn width(&self) -> usize;
+}
+
+impl Submit for Arc<Registry> {
+    fn submit<F, T>(&self, f: F, site: &'static Location<'static>) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn_on(self, f, site).unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
+    }
+
+    fn width(&self) -> usize {
+        self.len()
+    }
+}
