@@ -51,6 +51,8 @@ mod unwind;
 
 mod observe;
 
+mod admission;
+
 #[allow(unsafe_code, reason = "a counted reference to the waiter, kept in the latch's one word")]
 mod latch;
 mod park;
@@ -88,6 +90,7 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+pub use admission::{Overflow, OverflowHandler, RejectionPolicy, Verdict};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

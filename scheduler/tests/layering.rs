@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["unwind"],
     &["rng"],
     &["observe"],
+    &["admission"],
     &["park"],
     &["latch"],
     &["job"],

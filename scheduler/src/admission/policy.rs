@@ -1,0 +1,140 @@
+//! What happens to a closure for which there is no room.
+
+use crate::sync::Arc;
+use std::fmt;
+use std::time::Duration;
+
+/// What a bounded queue does with a closure for which there is no room.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{RejectionPolicy, Verdict};
+/// use std::time::Duration;
+///
+/// // Waits a while where that does no harm, and sheds load elsewhere.
+/// let policy = RejectionPolicy::custom(|overflow| match overflow.on_worker() {
+///     true => Verdict::Abort,
+///     false => Verdict::BlockFor(Duration::from_millis(50)),
+/// });
+/// assert!(matches!(policy, RejectionPolicy::Custom(_)));
+/// assert!(matches!(RejectionPolicy::default(), RejectionPolicy::Abort));
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum RejectionPolicy {
+    /// The caller waits until there is room. On a worker it runs other jobs meanwhile.
+    Block,
+    /// The caller waits up to this long, and gets the closure back if there is no room by then.
+    /// With a time of zero, the same as `Abort`, but for the reason that it is given.
+    BlockFor(Duration),
+    /// The caller gets the closure back at once.
+    #[default]
+    Abort,
+    /// The caller runs the closure, which slows it down as much as it asks for.
+    CallerRuns,
+    /// The closure is dropped unrun, and its handle says so.
+    Discard,
+    /// The closure that has been queued for the longest is dropped unrun, and its handle says so;
+    /// the new one takes its place.
+    DiscardOldest,
+    /// A function decides, each time anew. See [`custom`](Self::custom).
+    Custom(OverflowHandler),
+}
+
+impl RejectionPolicy {
+    /// A policy that asks `handler` once for each closure for which there is no room. The handler
+    /// runs on the thread that submits, with no lock held. It never sees the closure, so it cannot
+    /// lose it: it says what is to be done.
+    ///
+    /// A panic of the handler goes to whoever submits; the closure is dropped unrun.
+    pub fn custom(handler: impl Fn(Overflow) -> Verdict + Send + Sync + 'static) -> Self {
+        Self::Custom(OverflowHandler(Arc::new(Box::new(handler))))
+    }
+
+    /// What to do with a closure for which there is no room now. May run user code.
+    pub(crate) fn decide(&self, overflow: Overflow) -> Verdict {
+        match self {
+            Self::Block => Verdict::Block,
+            Self::BlockFor(patience) => Verdict::BlockFor(*patience),
+            Self::Abort => Verdict::Abort,
+            Self::CallerRuns => Verdict::CallerRuns,
+            Self::Discard => Verdict::Discard,
+            Self::DiscardOldest => Verdict::DiscardOldest,
+            Self::Custom(OverflowHandler(handler)) => handler(overflow),
+        }
+    }
+}
+
+/// What is to be done with one closure for which there is no room. Each is the
+/// [`RejectionPolicy`] of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Wait until there is room.
+    Block,
+    /// Wait up to this long, then hand the closure back.
+    BlockFor(Duration),
+    /// Hand the closure back at once.
+    Abort,
+    /// Run it on the calling thread.
+    CallerRuns,
+    /// Drop it unrun.
+    Discard,
+    /// Drop the oldest queued one instead.
+    DiscardOldest,
+}
+
+impl From<Verdict> for RejectionPolicy {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Block => Self::Block,
+            Verdict::BlockFor(patience) => Self::BlockFor(patience),
+            Verdict::Abort => Self::Abort,
+            Verdict::CallerRuns => Self::CallerRuns,
+            Verdict::Discard => Self::Discard,
+            Verdict::DiscardOldest => Self::DiscardOldest,
+        }
+    }
+}
+
+/// The situation that a [`custom`](RejectionPolicy::custom) policy decides on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    queue_len: usize,
+    capacity: usize,
+    on_worker: bool,
+}
+
+impl Overflow {
+    pub(crate) fn new(queue_len: usize, capacity: usize, on_worker: bool) -> Self {
+        Self { queue_len, capacity, on_worker }
+    }
+
+    /// How many closures were queued, a moment ago.
+    pub fn queue_len(&self) -> usize {
+        self.queue_len
+    }
+
+    /// How many may be queued.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Whether the submitting thread is a worker, of whichever pool.
+    pub fn on_worker(&self) -> bool {
+        self.on_worker
+    }
+}
+
+/// The function of a [`RejectionPolicy::Custom`], made by [`RejectionPolicy::custom`].
+#[derive(Clone)]
+pub struct OverflowHandler(Arc<Decide>);
+
+type Decide = Box<dyn Fn(Overflow) -> Verdict + Send + Sync>;
+
+impl fmt::Debug for OverflowHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OverflowHandler").finish_non_exhaustive()
+    }
+}
