@@ -24,6 +24,7 @@
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
 //!   [`global`] one, which is made at first use.
+//! - How many threads: [`sizing`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features
@@ -73,6 +74,8 @@ mod fork;
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
 
+pub mod sizing;
+
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
 #[path = "../../loom-tests/models/mod.rs"]
@@ -90,7 +93,9 @@ pub mod checker {
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
-pub use admission::{Overflow, OverflowHandler, RejectionPolicy, Verdict};
+pub use admission::{
+    Overflow, OverflowHandler, Rejected, RejectedReason, RejectionPolicy, Verdict,
+};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,
@@ -104,7 +109,7 @@ pub use pool::global::{global, try_global};
 pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 pub use pool::{ThreadPool, current_num_threads, current_thread_index};
 pub use sync::asymmetric::Barrier;
-pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Rejected, Task, Yield, spawn, yield_now};
+pub use task::{AbortHandle, AbortOnDrop, JoinHandle, Task, Yield, spawn, yield_now};
 
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

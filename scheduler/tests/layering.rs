@@ -32,6 +32,7 @@ const LAYERS: &[&[&str]] = &[
     &["pool"],
     &["fork", "task"],
     &["executor"],
+    &["sizing"],
 ];
 
 /// The one module that may name the primitives.

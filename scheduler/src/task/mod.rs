@@ -8,4 +8,4 @@ mod spawn;
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use handle::JoinHandle;
 pub use returned::Task;
-pub use spawn::{Rejected, Yield, is_cancelled, spawn, yield_now};
+pub use spawn::{Yield, is_cancelled, spawn, yield_now};

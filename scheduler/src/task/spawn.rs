@@ -1,13 +1,13 @@
 //! Submitting a closure.
 
 use super::JoinHandle;
+use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::worker::Worker;
 use crate::unwind::{self, Payload};
-use std::fmt;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -166,7 +166,7 @@ where
 {
     if let Err(passage) = registry.lifecycle().enter() {
         registry.pass(passage);
-        return Err(Rejected(f));
+        return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
     let root = Root { registry: Some(NonNull::from(registry)), site };
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
@@ -175,30 +175,6 @@ where
     registry.submit_root(entry.into_job());
     Ok(JoinHandle::submitted(handle))
 }
-
-/// A closure that a pool did not take because it is shutting down. It has not run.
-pub struct Rejected<F>(F);
-
-impl<F> Rejected<F> {
-    /// The closure.
-    pub fn into_inner(self) -> F {
-        self.0
-    }
-}
-
-impl<F> fmt::Debug for Rejected<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rejected").finish_non_exhaustive()
-    }
-}
-
-impl<F> fmt::Display for Rejected<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the thread pool has been shut down")
-    }
-}
-
-impl<F> std::error::Error for Rejected<F> {}
 
 /// Whether the running closure is asked to stop: its pool is being shut down with
 /// [`Shutdown::Abort`](crate::Shutdown::Abort), or the deadline of a

@@ -1,0 +1,89 @@
+//! A closure that was not taken.
+
+use std::error::Error;
+use std::{fmt, io};
+
+/// A closure that was not taken. It has not run, and is handed back.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{RejectedReason, Shutdown, ThreadPool};
+///
+/// let pool = ThreadPool::new(1)?;
+/// let _ = pool.shutdown(Shutdown::Drain);
+/// let rejected = pool.try_spawn(|| 7).unwrap_err();
+/// assert_eq!(rejected.reason(), RejectedReason::ShutDown);
+/// assert_eq!(rejected.to_string(), "the thread pool has been shut down");
+/// assert_eq!(rejected.into_inner()(), 7);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
+pub struct Rejected<F> {
+    closure: F,
+    reason: RejectedReason,
+    error: Option<io::Error>,
+}
+
+/// Why a closure was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RejectedReason {
+    /// There was no room.
+    Full,
+    /// There was no room, and there was none when the time was over.
+    TimedOut,
+    /// The pool has been shut down, or is being.
+    ShutDown,
+    /// It takes a thread to run it, there was none, and the system did not spawn one. The system's
+    /// error is the [`source`](Error::source).
+    ThreadSpawn,
+}
+
+impl<F> Rejected<F> {
+    pub(crate) fn new(closure: F, reason: RejectedReason) -> Self {
+        Self { closure, reason, error: None }
+    }
+
+    pub(crate) fn spawn_failed(closure: F, error: io::Error) -> Self {
+        Self { closure, reason: RejectedReason::ThreadSpawn, error: Some(error) }
+    }
+
+    /// The closure.
+    pub fn into_inner(self) -> F {
+        self.closure
+    }
+
+    /// Why it was not taken.
+    pub fn reason(&self) -> RejectedReason {
+        self.reason
+    }
+}
+
+impl<F> fmt::Debug for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for Rejected<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl fmt::Display for RejectedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the queue is full",
+            Self::TimedOut => "the queue was full until the time was over",
+            Self::ShutDown => "the thread pool has been shut down",
+            Self::ThreadSpawn => "no thread could be spawned to run the closure",
+        })
+    }
+}
+
+impl<F> Error for Rejected<F> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.as_ref().map(|error| error as &dyn Error)
+    }
+}
