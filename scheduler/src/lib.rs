@@ -74,6 +74,12 @@ mod fork;
 #[allow(unsafe_code, reason = "a spawned closure's pointer to its pool")]
 pub mod task;
 
+#[allow(
+    unsafe_code,
+    reason = "tickets that are counted references, and a closure's pointer to its executor"
+)]
+mod executor;
+
 pub mod sizing;
 
 #[cfg(scheduler_loom)]
@@ -96,6 +102,7 @@ pub struct Readme;
 pub use admission::{
     Overflow, OverflowHandler, Rejected, RejectedReason, RejectionPolicy, Verdict,
 };
+pub use executor::{Executor, ExecutorBuilder, ExecutorMetrics, Histogram, SubmitAsync, Task};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build) failed. Nothing has been
-/// started then, or what was started has ended.
+/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build) or
+/// [`ExecutorBuilder::build`](crate::ExecutorBuilder::build) failed. Nothing has been started then, or
+/// what was started has ended.
 ///
 /// # Examples
 ///
@@ -37,6 +38,7 @@ pub(crate) enum Kind {
         error: io::Error,
     },
     GlobalExists,
+    NoCapacity,
 }
 
 impl From<Kind> for BuildError {
@@ -72,6 +74,9 @@ impl fmt::Display for BuildError {
                 write!(f, "thread {index} of {threads} could not be spawned: {error}")
             }
             Kind::GlobalExists => f.write_str("the global pool has been built already"),
+            Kind::NoCapacity => {
+                f.write_str("a queue with a capacity of 0 has no room for anything")
+            }
         }
     }
 }

@@ -271,6 +271,12 @@ impl Lifecycle {
         }
     }
 
+    /// Whoever got that latch from [`on_exit`](Self::on_exit) waits no more.
+    pub(crate) fn forget_waiter(&self, latch: &Arc<Latch>) {
+        let mut exit = self.exit.lock().unwrap();
+        exit.waiters.retain(|waiter| Arc::as_ptr(waiter) != Arc::as_ptr(latch));
+    }
+
     /// A latch of the caller's own that is set when the last worker has ended.
     pub(crate) fn on_exit(&self) -> Arc<Latch> {
         let latch = Arc::new(Latch::new());

@@ -113,6 +113,14 @@ faults! {
     CellDiscardsUnset: "cell: a party drops an outcome that is being written",
     CellAborterNoAcquire: "cell: an aborter ends with Release alone",
     CellAborterNoRelease: "cell: an aborter ends with Acquire alone",
+    AdmitIgnoresClose: "executor: a closure goes into a queue that is closed",
+    AdmitStandsBlindly: "executor: who begins to wait for room does not look whether there is some",
+    AdmitKeepsWake: "executor: who gives up waiting for room does not pass it on",
+    AdmitTakeTellsNobody: "executor: who takes an entry tells nobody of the room",
+    AdmitRemoveTellsNobody: "executor: an aborted entry's room is given to nobody",
+    AdmitCloseTellsNobody: "executor: a close tells nobody who waits for room",
+    AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
+    AdmitOwesNothing: "executor: the root of a cancelled entry does not wait for its ticket",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

@@ -38,12 +38,23 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) struct Counter(std::sync::atomic::AtomicU64);
 
 impl Counter {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::atomic::AtomicU64::new(0))
+    }
+
     /// Adds `n`. Only the counter's one writer calls this: a load and a store, no
     /// read-modify-write.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         let value = self.0.load(Ordering::Relaxed);
         self.0.store(value.wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Makes it at least `n`. Only the counter's one writer calls this.
+    pub(crate) fn raise(&self, n: u64) {
+        if n > self.get() {
+            self.0.store(n, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn get(&self) -> u64 {
