@@ -123,6 +123,14 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("CellDiscardsUnset", "cell_handle_dropped_against_an_aborter"),
     Seeded::new("CellAborterNoAcquire", "cell_aborter_against_completion"),
     Seeded::new("CellAborterNoRelease", "cell_aborter_against_completion"),
+    Seeded::new("AdmitIgnoresClose", "push_against_close"),
+    Seeded::new("AdmitStandsBlindly", "block_against_take"),
+    Seeded::new("AdmitKeepsWake", "give_up_against_take"),
+    Seeded::new("AdmitTakeTellsNobody", "block_against_take"),
+    Seeded::new("AdmitRemoveTellsNobody", "block_against_abort"),
+    Seeded::new("AdmitCloseTellsNobody", "block_against_close"),
+    Seeded::new("AdmitTicketEnds", "tickets_against_push"),
+    Seeded::new("AdmitOwesNothing", "abort_against_take"),
 ];
 
 /// Faults that no model can find, and why.

@@ -120,6 +120,16 @@ models! {
     slab_retired_against_its_last_block,
     slab_block_recycled_elsewhere,
 
+    block_against_take,
+    two_blocked_against_take,
+    block_against_close,
+    push_against_close,
+    discard_oldest_against_take,
+    abort_against_take,
+    block_against_abort,
+    give_up_against_take,
+    tickets_against_push,
+
     stack_job_against_its_frame_leaving,
     join_against_a_thief,
     context_join_against_a_thief,

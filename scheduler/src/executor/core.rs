@@ -108,32 +108,32 @@ impl Core {
 
     /// Submits as many closures as `rooms` says, all or none. `make` is called under the queue's lock.
     pub(super) fn push(
-        self: &Arc<Self>,
+        this: &Arc<Self>,
         rooms: usize,
         place: Option<&Place>,
         displaces: bool,
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let entered = self.enter(rooms);
+        let entered = this.enter(rooms);
         if entered != rooms {
-            self.leave_pool(entered, Fate::Ran);
+            this.leave_pool(entered, Fate::Ran);
             return Pushed::Closed;
         }
-        let at = self.slots[0].timings.is_some().then(Instant::now);
-        let pushed = self.queue.push(rooms, place, displaces, |number| {
-            let entered = self.life.enter();
+        let at = this.slots[0].timings.is_some().then(Instant::now);
+        let pushed = this.queue.push(rooms, place, displaces, |number| {
+            let entered = this.life.enter();
             debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
-            make(Origin { core: self, number, site, at })
+            make(Origin { core: this, number, site, at })
         });
         match &pushed {
             Pushed::In { tickets, roots, .. } => {
                 for _ in 0..*tickets {
-                    self.submit_ticket();
+                    Self::submit_ticket(this);
                 }
-                self.leave_pool(*roots, Fate::Cancelled);
+                this.leave_pool(*roots, Fate::Cancelled);
             }
-            Pushed::Full { .. } | Pushed::Closed => self.leave_pool(rooms, Fate::Ran),
+            Pushed::Full { .. } | Pushed::Closed => this.leave_pool(rooms, Fate::Ran),
         }
         pushed
     }
@@ -168,28 +168,28 @@ impl Core {
         }
     }
 
-    fn submit_ticket(self: &Arc<Self>) {
-        let core = Arc::into_raw(Arc::clone(self)).cast_mut();
+    fn submit_ticket(this: &Arc<Self>) {
+        let core = Arc::into_raw(Arc::clone(this)).cast_mut();
         // SAFETY: an `Arc` is not null.
         let header = unsafe { NonNull::new_unchecked(core) }.cast();
         // SAFETY: the reference that was just given up keeps the core alive until the ticket has run; a
         // core is `Sync`; the header's function is called once for each reference.
         let ticket = unsafe { JobRef::new(header) };
-        self.registry.submit_root(ticket);
+        this.registry.submit_root(ticket);
     }
 
     /// A ticket runs, on a worker; or on any thread if the pool is being cancelled.
-    fn redeem(self: &Arc<Self>) {
-        if self.registry.lifecycle().is_cancelling() {
-            self.cancel_queued(All::ByTicket);
+    fn redeem(this: &Arc<Self>) {
+        if this.registry.lifecycle().is_cancelling() {
+            this.cancel_queued(All::ByTicket);
             return;
         }
-        let Redeemed { entry, again, roots, told } = self.queue.redeem();
+        let Redeemed { entry, again, roots, told } = this.queue.redeem();
         if again {
-            self.submit_ticket();
+            Self::submit_ticket(this);
         }
         drop(told);
-        self.leave_pool(roots, Fate::Cancelled);
+        this.leave_pool(roots, Fate::Cancelled);
         if let Some(entry) = entry {
             entry.into_job().run();
         }
@@ -248,7 +248,7 @@ unsafe fn redeem(header: NonNull<Header>) {
     // SAFETY: `submit_ticket` gave this reference up, and the caller has the one right to it.
     let core = unsafe { Arc::from_raw(core) };
     // Here to the end: what runs may be the last that needs it.
-    core.redeem();
+    Core::redeem(&core);
 }
 
 /// Whence a closure comes.

@@ -89,6 +89,44 @@ where
     }
 }
 
+/// One closure whose value nobody wants: without a handle from the start, so that its runner is alone
+/// with the cell.
+pub(super) struct Unwatched<F>(Option<F>);
+
+impl<F> Unwatched<F> {
+    pub(super) fn new(f: F) -> Self {
+        Self(Some(f))
+    }
+}
+
+impl<F> Load for Unwatched<F>
+where
+    F: FnOnce() + Send + 'static,
+{
+    type Closures = F;
+    type Handles = ();
+
+    fn rooms(&self) -> usize {
+        1
+    }
+
+    fn pack(&mut self, origin: Origin<'_>) -> Entry {
+        let (entry, handle) = origin.cell(self.0.take().expect("asked once"));
+        drop(handle);
+        entry
+    }
+
+    fn into_handles(self) {}
+
+    fn into_closures(self) -> F {
+        self.0.expect("it is not packed")
+    }
+
+    fn discard(self) {
+        unwind::drop_quietly(self);
+    }
+}
+
 /// Closures that go in all together, or not at all.
 pub(super) struct Many<F, T> {
     loose: std::vec::IntoIter<F>,

@@ -1,9 +1,9 @@
 //! Submitting, and what the policies do.
 
-use super::Executor;
-use super::load::{Load, Many, One, run_here};
+use super::load::{Load, Many, One, Unwatched, run_here};
 use super::queue::Pushed;
 use super::waiting::Waiting;
+use super::{Core, Executor};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::job::party::Entry;
@@ -128,7 +128,7 @@ impl Executor {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.submit(f).map(drop)
+        self.admit(Unwatched::new(f), &self.core().policy, Location::caller())
     }
 
     /// Submits all of `closures`, or none: they go into the queue together, and next to each other. If there
@@ -186,7 +186,7 @@ impl Executor {
         if rooms == 0 {
             return Ok(load.into_handles());
         }
-        let len = match core.push(rooms, None, false, |origin| load.pack(origin), site) {
+        let len = match Core::push(core, rooms, None, false, |origin| load.pack(origin), site) {
             Pushed::In { .. } => return Ok(load.into_handles()),
             Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
             Pushed::Full { len } => len,
@@ -237,19 +237,23 @@ impl Executor {
         // A time beyond what the clock can say is no deadline.
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         let helps = rooms == 1 && core.registry().own_worker().is_some();
+        // A worker need not stand in line where it can make room itself.
         let mut place: Option<Waiting> = None;
+        let mut tries = helps;
         loop {
-            let stands = place.as_ref().map(Waiting::place);
-            match core.push(rooms, stands, helps, |origin| load.pack(origin), site) {
-                Pushed::In { displaced, .. } => {
-                    if let Some(place) = place {
-                        place.use_up();
+            if tries {
+                let stands = place.as_ref().map(Waiting::place);
+                match Core::push(core, rooms, stands, helps, |origin| load.pack(origin), site) {
+                    Pushed::In { displaced, .. } => {
+                        if let Some(place) = place {
+                            place.use_up();
+                        }
+                        run_all(displaced);
+                        return Ok(load.into_handles());
                     }
-                    run_all(displaced);
-                    return Ok(load.into_handles());
+                    Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
+                    Pushed::Full { .. } => {}
                 }
-                Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
-                Pushed::Full { .. } => {}
             }
             drop(place);
             let Some(stands) = Waiting::of_thread(core, rooms) else {
@@ -260,6 +264,7 @@ impl Executor {
                 return out_of_time(load);
             }
             place = Some(stands);
+            tries = true;
         }
     }
 
@@ -271,7 +276,7 @@ impl Executor {
     ) -> Result<L::Handles, Rejected<L::Closures>> {
         let core = self.core();
         let rooms = load.rooms();
-        match core.push(rooms, None, true, |origin| load.pack(origin), site) {
+        match Core::push(core, rooms, None, true, |origin| load.pack(origin), site) {
             Pushed::In { displaced, .. } => {
                 core.count(|counts| counts.discarded_oldest += displaced.len() as u64);
                 displaced.into_iter().for_each(|oldest| oldest.cancel(Reason::Discarded));

@@ -1,9 +1,9 @@
 //! Submitting without blocking a thread.
 
-use super::Executor;
 use super::load::{Load, One};
 use super::queue::Pushed;
 use super::waiting::Waiting;
+use super::{Core, Executor};
 use crate::admission::{Rejected, RejectedReason};
 use crate::task::JoinHandle;
 use std::fmt;
@@ -106,7 +106,7 @@ where
                 return Poll::Pending;
             }
             let stands = this.place.as_ref().map(Waiting::place);
-            match core.push(1, stands, false, |origin| load.pack(origin), this.site) {
+            match Core::push(core, 1, stands, false, |origin| load.pack(origin), this.site) {
                 Pushed::In { .. } => {
                     if let Some(place) = this.place.take() {
                         place.use_up();

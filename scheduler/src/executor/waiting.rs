@@ -5,8 +5,12 @@ use super::queue::Place;
 use crate::latch::{Latch, Watcher};
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
-use crate::sync::{Arc, Instant};
+use crate::sync::{Arc, Instant, yield_now};
 use std::task::Waker;
+
+/// How often an outside thread gives way before it blocks. More: a waiter whose tasks are long uses more
+/// CPU time for nothing, some 10 µs at this number; fewer: more waiters block whose turn is about to come.
+const LINGER_YIELDS: u32 = 10;
 
 /// A place in an executor's line. Dropping it gives it up: what was kept for it goes to the next.
 pub(super) struct Waiting {
@@ -38,12 +42,26 @@ impl Waiting {
 
     /// Waits to be told, as long as the deadline says. False: it has passed.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
+        if Worker::current().is_none() {
+            self.linger();
+        }
         match deadline {
             None => {
                 wait(self.place.latch());
                 true
             }
             Some(deadline) => wait_until(self.place.latch(), deadline),
+        }
+    }
+
+    /// Where tasks are small, room comes sooner than a blocked thread could be woken; and the wake would
+    /// cost the worker more than the task.
+    fn linger(&self) {
+        for _ in 0..LINGER_YIELDS {
+            if self.place.latch().is_set() {
+                return;
+            }
+            yield_now();
         }
     }
 
