@@ -3,7 +3,7 @@
 
 use super::ledger;
 use super::rig::{join, spawn};
-use crate::executor::queue::{All, Place, Pushed, Queue};
+use crate::executor::queue::{Place, Pushed, Queue};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -151,7 +151,7 @@ pub(super) fn push_against_close() {
         pusher.push(0, None);
     });
     drop(rig.queue.close());
-    let emptied = rig.queue.take_all(All::ToCancel);
+    let emptied = rig.queue.take_all(false);
     emptied.entries.iter().for_each(|_| rig.leave(rig.queue.cancelled()));
     join(pusher);
     assert_eq!(rig.queue.figures().len, 0, "it came after the close");

@@ -102,7 +102,7 @@ pub struct Readme;
 pub use admission::{
     Overflow, OverflowHandler, Rejected, RejectedReason, RejectionPolicy, Verdict,
 };
-pub use executor::{Executor, ExecutorBuilder, ExecutorMetrics, Histogram, SubmitAsync, Task};
+pub use executor::{Executor, ExecutorBuilder, ExecutorMetrics, Histogram, SubmitAsync};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

@@ -190,10 +190,9 @@ fn a_future_waits_for_room() {
         let stuck = Stuck::new(&pool, 1);
         let executor = executor(&pool, 1);
         let (wakes, waker) = waker();
-        let mut first = executor.submit_async(|| 1);
+        let [mut first, mut second] = [1, 2].map(|n| executor.submit_async(move || n));
         assert_eq!(executor.queue_len(), 0, "nothing happens before it is polled");
         let Poll::Ready(first) = poll(&mut first, &waker) else { panic!("there is room") };
-        let mut second = executor.submit_async(|| 2);
         assert!(poll(&mut second, &waker).is_pending());
         assert!(poll(&mut second, &waker).is_pending());
         assert_eq!((wakes.0.load(SeqCst), executor.metrics().blocked), (0, 1));

@@ -39,12 +39,13 @@ impl Full {
     }
 
     /// What is queued runs, once; and the pool goes on.
-    fn finish(self) {
+    fn finish(self) -> ThreadPool {
         self.stuck.release();
         for (n, handle) in self.queued.into_iter().enumerate() {
             assert_eq!(handle.join().unwrap(), n);
         }
         usable(&self.pool);
+        self.pool
     }
 }
 
@@ -139,7 +140,7 @@ fn block_waits_for_room() {
         let blocked = thread::spawn(move || executor.submit(|| 2).unwrap().join().unwrap());
         wait_until(|| full.executor.metrics().blocked == 1);
         assert_eq!(full.executor.queue_len(), 2);
-        full.finish();
+        let _pool = full.finish();
         assert_eq!(blocked.join().unwrap(), 2);
     });
 }
@@ -218,7 +219,7 @@ fn a_time_without_an_end_waits_for_room() {
             executor.submit_timeout(|| 2, Duration::MAX).unwrap().join().unwrap()
         });
         wait_until(|| full.executor.metrics().blocked == 1);
-        full.finish();
+        let _pool = full.finish();
         assert_eq!(blocked.join().unwrap(), 2);
     });
 }
@@ -448,7 +449,7 @@ fn a_worker_of_another_pool_waits_for_room() {
         wait_until(|| full.executor.metrics().blocked == 1);
         // Its worker runs other jobs meanwhile.
         assert_eq!(others.spawn(|| 7).join().unwrap(), 7);
-        full.finish();
+        let _pool = full.finish();
         assert_eq!(blocked.join().unwrap(), 2);
     });
 }

@@ -9,18 +9,18 @@
 //! that *worker* exits when the executor is closed and empty.
 
 use super::metrics::{Counts, Timings};
-use super::queue::{All, Place, Pushed, Queue, Redeemed};
+use super::queue::{Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
-use crate::job::party::{Entry, Handle};
+use crate::job::party::{Entry, Handle, Orphan};
 use crate::job::{Header, JobRef};
 use crate::pool::lifecycle::{Lifecycle, Passage};
 use crate::pool::registry::{Registry, Running};
-use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering};
+use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
-use std::collections::HashSet;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -37,9 +37,6 @@ pub(crate) struct Core {
     slots: Box<[CachePadded<Slot>]>,
     counts: Mutex<Counts>,
     pub(super) built: Instant,
-    /// The numbers of the closures that `shutdown_now` has handed out, and that still exist.
-    handed_out: Mutex<HashSet<u64>>,
-    any_handed_out: AtomicBool,
 }
 
 /// What one worker of the pool does for this executor.
@@ -70,8 +67,6 @@ impl Core {
             policy,
             counts: Mutex::default(),
             built: Instant::now(),
-            handed_out: Mutex::default(),
-            any_handed_out: AtomicBool::new(false),
         }
     }
 
@@ -124,7 +119,7 @@ impl Core {
         let pushed = this.queue.push(rooms, place, displaces, |number| {
             let entered = this.life.enter();
             debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
-            make(Origin { core: this, number, site, at })
+            make(Origin { core: this, number: Some(number), site, at })
         });
         match &pushed {
             Pushed::In { tickets, roots, .. } => {
@@ -156,11 +151,6 @@ impl Core {
         }
     }
 
-    /// One of the executor's own has ended.
-    pub(super) fn leave(&self, fate: Fate) {
-        self.pass(self.life.leave(fate));
-    }
-
     /// Does what a change of the executor's gate calls for.
     pub(super) fn pass(&self, passage: Passage) {
         if passage == Passage::LastOut {
@@ -181,7 +171,7 @@ impl Core {
     /// A ticket runs, on a worker; or on any thread if the pool is being cancelled.
     fn redeem(this: &Arc<Self>) {
         if this.registry.lifecycle().is_cancelling() {
-            this.cancel_queued(All::ByTicket);
+            this.empty(true).for_each(|entry| entry.cancel(Reason::ShutDown));
             return;
         }
         let Redeemed { entry, again, roots, told } = this.queue.redeem();
@@ -195,14 +185,23 @@ impl Core {
         }
     }
 
-    /// Drops everything that is queued.
-    pub(super) fn cancel_queued(&self, what: All) {
-        let emptied = self.queue.take_all(what);
+    /// Takes everything out that is queued.
+    fn empty(&self, by_ticket: bool) -> impl Iterator<Item = Entry> {
+        let emptied = self.queue.take_all(by_ticket);
         drop(emptied.told);
         self.leave_pool(emptied.roots, Fate::Cancelled);
-        for (_, entry) in emptied.entries {
-            entry.cancel(Reason::ShutDown);
-        }
+        emptied.entries.into_iter().map(|(_, entry)| entry)
+    }
+
+    /// Drops everything that is queued.
+    pub(super) fn cancel_queued(&self) {
+        self.empty(false).for_each(|entry| entry.cancel(Reason::ShutDown));
+    }
+
+    /// Takes back everything that is queued, oldest first.
+    pub(super) fn take_back(&self) -> Vec<Orphan> {
+        let orphan = |entry: Entry| entry.orphan().expect("it was queued, so it can leave");
+        self.empty(false).map(orphan).collect()
     }
 
     /// That closure is dropped by its handle: it leaves the queue at once.
@@ -213,32 +212,6 @@ impl Core {
             // Finds the closure claimed.
             entry.into_job().run();
         }
-    }
-
-    /// Takes what is queued out of the executor and the pool, to be handed out.
-    pub(super) fn hand_out(&self) -> Vec<Entry> {
-        // Before the entries can end.
-        // Relaxed: whoever gets one of them gets it from here, in order.
-        self.any_handed_out.store(true, Ordering::Relaxed);
-        let emptied = {
-            // Over both, since an abort could end one between them.
-            let mut handed_out = self.handed_out.lock().unwrap();
-            let emptied = self.queue.take_all(All::ToKeep);
-            handed_out.extend(emptied.entries.iter().map(|(number, _)| *number));
-            emptied
-        };
-        drop(emptied.told);
-        let len = emptied.entries.len();
-        self.count(|counts| counts.cancelled += len as u64);
-        self.leave_pool(emptied.roots, Fate::Cancelled);
-        (0..len).for_each(|_| self.leave(Fate::Cancelled));
-        emptied.entries.into_iter().map(|(_, entry)| entry).collect()
-    }
-
-    /// Whether that closure has been handed out.
-    fn is_handed_out(&self, number: u64) -> bool {
-        self.any_handed_out.load(Ordering::Relaxed)
-            && self.handed_out.lock().unwrap().contains(&number)
     }
 }
 
@@ -255,18 +228,16 @@ unsafe fn redeem(header: NonNull<Header>) {
 #[derive(Clone, Copy)]
 pub(super) struct Origin<'a> {
     core: &'a Arc<Core>,
-    number: u64,
+    /// `None`: it was never queued.
+    number: Option<u64>,
     site: &'static Location<'static>,
     at: Option<Instant>,
 }
 
-/// The number of all closures that were never queued.
-const NEVER_QUEUED: u64 = u64::MAX;
-
 impl<'a> Origin<'a> {
     /// Of a closure that its submitter runs.
     pub(super) fn of_caller(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
-        Self { core, number: NEVER_QUEUED, site, at: None }
+        Self { core, number: None, site, at: None }
     }
 
     /// The closure's cell.
@@ -276,11 +247,13 @@ impl<'a> Origin<'a> {
         T: Send + 'static,
     {
         let Self { core, number, site, at } = self;
-        let queued = (number != NEVER_QUEUED).then(|| Arc::clone(core));
-        let stay = Stay { core: queued, number };
-        let owner = Admission { core: NonNull::from(&**core), number, site, at };
+        let stay = number.map(|number| Stay { core: Arc::clone(core), number });
+        let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
+        let owner = Admission { core: NonNull::from(&**core), role, site, at };
         let closure = move || {
-            stay.end();
+            if let Some(stay) = stay {
+                stay.end();
+            }
             f()
         };
         // SAFETY: closure and value own what they use; for the owner see there.
@@ -290,50 +263,62 @@ impl<'a> Origin<'a> {
 
 /// A queued closure's own sign that it is queued, dropped with it if it does not run.
 struct Stay {
-    core: Option<Arc<Core>>,
+    core: Arc<Core>,
     number: u64,
 }
 
 impl Stay {
     /// The closure runs: it has left the queue already.
-    fn end(mut self) {
-        self.core = None;
+    fn end(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: taken once, and the rest of it needs no drop.
+        drop(unsafe { std::ptr::read(&raw const this.core) });
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        if let Some(core) = &self.core {
-            core.withdraw(self.number);
-        }
+        self.core.withdraw(self.number);
     }
 }
 
 /// The executor of a cell.
 ///
 /// The pointer stays valid until [`Owner::ended`]: whoever uses an entry up holds a reference to the
-/// core meanwhile, as a ticket, an executor, a `Task` or a [`Stay`].
+/// core meanwhile, as a ticket, an executor or a [`Stay`].
 #[derive(Clone, Copy)]
 struct Admission {
     core: NonNull<Core>,
-    number: u64,
+    role: Role,
     site: &'static Location<'static>,
     /// When it was submitted, if that is to be known.
     at: Option<Instant>,
+}
+
+/// What a closure is to its executor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Counted until it has ended.
+    Queued,
+    /// Its submitter runs it: it is not counted.
+    RunByCaller,
+    /// Taken back by `shutdown_now`: the executor may be gone.
+    Left,
 }
 
 // SAFETY: `Core` is `Sync`.
 unsafe impl Send for Admission {}
 
 impl Admission {
-    fn core(&self) -> &Core {
+    /// `None`: the closure has left it.
+    fn core(&self) -> Option<&Core> {
         // SAFETY: see the type.
-        unsafe { self.core.as_ref() }
+        (self.role != Role::Left).then(|| unsafe { self.core.as_ref() })
     }
 
-    /// Whether the executor counts it.
-    fn counts(&self) -> bool {
-        self.number != NEVER_QUEUED && !self.core().is_handed_out(self.number)
+    /// The same, if it counts the closure.
+    fn counting(&self) -> Option<&Core> {
+        self.core().filter(|_| self.role == Role::Queued)
     }
 }
 
@@ -342,9 +327,9 @@ impl Owner for Admission {
     const OUTLIVES_HANDLE: bool = false;
 
     fn cancels(self) -> bool {
-        let core = self.core();
-        let cancelling = core.registry.lifecycle().is_cancelling() || core.life.is_cancelling();
-        cancelling && self.counts()
+        self.counting().is_some_and(|core| {
+            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
+        })
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
@@ -354,10 +339,10 @@ impl Owner for Admission {
                 self.0.end();
             }
         }
-        let core = self.core();
-        // Else the caller runs it, or somebody to whom it was handed out.
-        let Some(worker) = core.registry.own_worker() else { return unwind::catch(closure) };
-        if !self.counts() {
+        let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
+        // Run by somebody who is no worker, or of another pool.
+        let Some((core, worker)) = own else { return unwind::catch(closure) };
+        if self.role != Role::Queued {
             return unwind::catch(|| core.registry.run_root(self.site, closure));
         }
         let slot = &core.slots[worker.index()];
@@ -382,28 +367,28 @@ impl Owner for Admission {
     }
 
     fn unclaimed(self) -> Unclaimed {
-        self.core().registry.unclaimed()
+        match self.core() {
+            Some(core) => core.registry.unclaimed(),
+            // The panic hook has reported it.
+            None => Unclaimed(Box::new(unwind::drop_quietly)),
+        }
     }
 
     fn ended(self, fate: Fate) {
-        let core = self.core();
-        if self.number == NEVER_QUEUED {
-            return;
-        }
-        // Taken off the list, as it ends here.
-        let any = core.any_handed_out.load(Ordering::Relaxed);
-        if any && core.handed_out.lock().unwrap().remove(&self.number) {
-            return;
-        }
+        let Some(core) = self.counting() else { return };
         match fate {
             Fate::Ran => core.registry.leave(Fate::Ran),
             Fate::Cancelled => {
                 core.count(|counts| counts.cancelled += 1);
-                let roots = core.queue.cancelled();
-                core.leave_pool(roots, Fate::Cancelled);
+                core.leave_pool(core.queue.cancelled(), Fate::Cancelled);
             }
         }
-        core.leave(fate);
+        core.pass(core.life.leave(fate));
+    }
+
+    fn orphan(self) -> Option<Self> {
+        self.ended(Fate::Cancelled);
+        Some(Self { role: Role::Left, ..self })
     }
 }
 

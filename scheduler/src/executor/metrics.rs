@@ -49,8 +49,8 @@ pub struct ExecutorMetrics {
     pub completed: u64,
     /// Those of them that panicked.
     pub panicked: u64,
-    /// Those of them that were dropped unrun: aborted, shut down, discarded as the oldest, or handed
-    /// out by [`Executor::shutdown_now`].
+    /// Those of them that were dropped unrun: aborted, shut down, discarded as the oldest, or taken
+    /// back by [`Executor::shutdown_now`].
     pub cancelled: u64,
     /// Submissions that had to wait for room. On a worker: that ran something else first.
     pub blocked: u64,

@@ -14,7 +14,6 @@ mod waiting;
 pub use builder::ExecutorBuilder;
 pub use histogram::Histogram;
 pub use metrics::ExecutorMetrics;
-pub use shutdown::Task;
 pub use submit_async::SubmitAsync;
 
 use self::core::Core;

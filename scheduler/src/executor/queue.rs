@@ -152,17 +152,6 @@ pub(crate) struct Figures {
     pub(crate) pushed: u64,
 }
 
-/// What [`Queue::take_all`] is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum All {
-    /// A ticket came for them.
-    ByTicket,
-    /// They will be dropped, and end one by one.
-    ToCancel,
-    /// They leave the pool here and now.
-    ToKeep,
-}
-
 impl<E> Queue<E> {
     /// A queue for `capacity` entries, with at most `max_tickets` tickets. Neither is 0.
     pub(crate) fn new(capacity: usize, max_tickets: usize) -> Self {
@@ -317,15 +306,11 @@ impl<E> Queue<E> {
         Told(state.line.drain(..).map(|(_, waiter)| waiter.told).collect())
     }
 
-    /// Everything that is queued.
-    pub(crate) fn take_all(&self, what: All) -> Emptied<E> {
+    /// Takes everything out that is queued. `by_ticket`: one has started, for that.
+    pub(crate) fn take_all(&self, by_ticket: bool) -> Emptied<E> {
         let mut state = self.state.lock().unwrap();
         let entries = mem::take(&mut state.entries);
-        match what {
-            All::ByTicket => state.tickets -= 1,
-            All::ToCancel => {}
-            All::ToKeep => state.owed += entries.len(),
-        }
+        state.tickets -= usize::from(by_ticket);
         let roots = state.settle();
         Emptied { entries, roots, told: state.give(self.capacity) }
     }

@@ -1,13 +1,10 @@
 //! The end of an executor; its pool goes on.
 
-use super::queue::All;
 use super::{Core, Executor};
-use crate::job::cell::Reason;
-use crate::job::party::Entry;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler, Tally};
 use crate::pool::registry::{wait, wait_until};
-use crate::sync::{Arc, Instant};
-use std::fmt;
+use crate::sync::Instant;
+use crate::task::Task;
 use std::time::Duration;
 
 impl Executor {
@@ -72,10 +69,10 @@ impl Executor {
         }
     }
 
-    /// Ends this executor without waiting, and hands out what has not begun, oldest first: to be run
+    /// Ends this executor without waiting, and hands back what has not begun, oldest first: to be run
     /// later, or by somebody else. What runs goes on.
     ///
-    /// The handles of what was handed out are told when a [`Task`] is run or dropped.
+    /// Their handles are told when a [`Task`] is run or dropped.
     ///
     /// # Examples
     ///
@@ -101,12 +98,10 @@ impl Executor {
     /// # drop(go);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "what is dropped does not run"]
+    #[must_use = "the closures are dropped unrun with it"]
     pub fn shutdown_now(&self) -> Vec<Task> {
-        let core = self.core();
         self.close();
-        let task = |entry| Task { core: Arc::clone(core), entry: Some(entry) };
-        core.hand_out().into_iter().map(task).collect()
+        self.core().take_back().into_iter().map(Task::new).collect()
     }
 
     /// Waits until the executor has been shut down and all of its closures have ended, up to
@@ -154,7 +149,7 @@ impl Executor {
         let core = self.core();
         // What is on its way to run is dropped as well.
         core.life().cancel(false);
-        core.cancel_queued(All::ToCancel);
+        core.cancel_queued();
     }
 }
 
@@ -166,37 +161,4 @@ fn stragglers(core: &Core) -> Vec<Straggler> {
         stragglers.extend(sites.map(|spawned_at| Straggler { worker, spawned_at }));
     }
     stragglers
-}
-
-/// A closure that an executor has handed out unrun. Made by [`Executor::shutdown_now`].
-///
-/// Dropping it drops the closure, and its handle says that it was shut down.
-#[must_use = "dropping it drops the closure unrun"]
-pub struct Task {
-    core: Arc<Core>,
-    entry: Option<Entry>,
-}
-
-impl Task {
-    /// Runs the closure on the calling thread, to its end. Its value, or its panic, goes to its handle.
-    /// If the handle has aborted it meanwhile, nothing happens.
-    pub fn run(mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.into_job().run();
-        }
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.cancel(Reason::ShutDown);
-        }
-    }
-}
-
-impl fmt::Debug for Task {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Task").field("executor", &self.core.name).finish_non_exhaustive()
-    }
 }
