@@ -333,10 +333,14 @@ fn timings_are_kept_if_they_are_asked_for() {
         handle.join().unwrap();
         let _ = executor.shutdown(Shutdown::Drain);
         let metrics = executor.metrics();
+        let size = scheduler::sizing::measured(&metrics).unwrap();
+        assert!(size.threads == 1 && size.mean_run >= 2 * MS && size.rate_per_second > 0.0);
+        assert!(size.to_string().contains("at least 1 thread;"), "{size}");
         let [waited, ran] = [metrics.queue_wait, metrics.run_time].map(Option::unwrap);
         assert_eq!((waited.count(), ran.count()), (1, 1));
         assert!(waited.max() >= Some(2 * MS) && ran.quantile(0.5) >= Some(2 * MS));
         let untimed = self::executor(&pool).metrics();
+        assert_eq!(scheduler::sizing::measured(&untimed), None);
         assert_eq!((untimed.queue_wait, untimed.run_time), (None, None));
     });
 }

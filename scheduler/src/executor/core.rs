@@ -312,8 +312,11 @@ unsafe impl Send for Admission {}
 impl Admission {
     /// `None`: the closure has left it.
     fn core(&self) -> Option<&Core> {
-        // SAFETY: see the type.
-        (self.role != Role::Left).then(|| unsafe { self.core.as_ref() })
+        match self.role {
+            Role::Left => None,
+            // SAFETY: see the type.
+            Role::Queued | Role::RunByCaller => Some(unsafe { self.core.as_ref() }),
+        }
     }
 
     /// The same, if it counts the closure.
