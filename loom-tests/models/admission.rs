@@ -3,7 +3,7 @@
 
 use super::ledger;
 use super::rig::{join, spawn};
-use crate::executor::queue::{Place, Pushed, Queue};
+use crate::executor::queue::{Place, Pushed, Queue, Stance};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -54,7 +54,7 @@ impl Rig {
         if self.push(id, None) {
             return true;
         }
-        let Some(place) = self.queue.stand(1, true) else { return false };
+        let Some(place) = self.queue.stand(1, Stance::Claims) else { return false };
         place.latch().wait();
         self.push(id, Some(&place))
     }
@@ -198,8 +198,8 @@ pub(super) fn block_against_abort() {
 /// Who gives up hands on what it has been given.
 pub(super) fn give_up_against_take() {
     let rig = Rig::full();
-    let first = rig.queue.stand(1, true).expect("it is open");
-    let second = rig.queue.stand(1, true).expect("it is open");
+    let first = rig.queue.stand(1, Stance::Claims).expect("it is open");
+    let second = rig.queue.stand(1, Stance::Claims).expect("it is open");
     let worker = Rc::clone(&rig);
     let worker = spawn(move || assert!(worker.redeem()));
     rig.queue.give_up(&first);
@@ -208,6 +208,24 @@ pub(super) fn give_up_against_take() {
     join(worker);
     rig.finish();
     ledger::all_ran(2);
+}
+
+/// Who looks now and then may be told later, but is told in any case.
+pub(super) fn calm_waiter_against_takes() {
+    let rig = Rig::new(3, 1);
+    (0..3).for_each(|id| assert!(rig.push(id, None)));
+    let worker = Rc::clone(&rig);
+    let worker = spawn(move || {
+        assert!(worker.redeem());
+        assert!(worker.redeem());
+    });
+    let place = rig.queue.stand(1, Stance::Looks).expect("it is open");
+    place.latch().wait();
+    assert!(rig.queue.is_given(&place));
+    assert!(rig.push(3, Some(&place)));
+    join(worker);
+    rig.finish();
+    ledger::all_ran(4);
 }
 
 /// Fewer tickets than entries: one that is put back comes for the rest.

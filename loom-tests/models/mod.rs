@@ -122,6 +122,7 @@ models! {
         abort_against_take: None,
         block_against_abort: None,
         give_up_against_take: None,
+        calm_waiter_against_takes: None,
         tickets_against_push: None,
     }
     fork {

@@ -129,6 +129,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("AdmitTakeTellsNobody", "block_against_take"),
     Seeded::new("AdmitRemoveTellsNobody", "block_against_abort"),
     Seeded::new("AdmitCloseTellsNobody", "block_against_close"),
+    Seeded::new("AdmitUntoldForgotten", "calm_waiter_against_takes"),
     Seeded::new("AdmitTicketEnds", "tickets_against_push"),
     Seeded::new("AdmitOwesNothing", "abort_against_take"),
 ];

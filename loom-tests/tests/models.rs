@@ -128,6 +128,7 @@ models! {
     abort_against_take,
     block_against_abort,
     give_up_against_take,
+    calm_waiter_against_takes,
     tickets_against_push,
 
     stack_job_against_its_frame_leaving,

@@ -24,7 +24,8 @@
 //! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
 //!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
 //!   [`global`] one, which is made at first use.
-//! - How many threads: [`sizing`].
+//! - A queue with a bound in front of a pool, and what to do when it is full: [`Executor`],
+//!   [`RejectionPolicy`]. How many threads: [`sizing`].
 //! - What the workers did: [`Metrics`].
 //!
 //! # Features

@@ -350,6 +350,32 @@ fn a_closure_can_wait_for_a_later_one() {
     });
 }
 
+/// What runs waits for a submitter that is blocked: it gets in although nothing else is taken.
+#[test]
+fn a_closure_can_wait_for_a_blocked_submitter() {
+    watchdog("a_closure_can_wait_for_a_blocked_submitter", || {
+        let pool = pool(1);
+        let stuck = Stuck::new(&pool, 1);
+        let executor = executor(&pool, 8);
+        let is_in = Arc::new(AtomicUsize::new(0));
+        let wait = Arc::clone(&is_in);
+        executor.execute(move || wait_until(|| wait.load(SeqCst) == 1)).unwrap();
+        (0..7).for_each(|_| executor.execute(|| ()).unwrap());
+        let blocked = {
+            let executor = executor.clone();
+            thread::spawn(move || {
+                executor.execute(|| ()).unwrap();
+                is_in.store(1, SeqCst);
+            })
+        };
+        wait_until(|| executor.metrics().blocked == 1);
+        stuck.release();
+        blocked.join().unwrap();
+        let _ = executor.shutdown(Shutdown::Drain);
+        assert_eq!(executor.metrics().completed, 9);
+    });
+}
+
 #[test]
 fn closures_start_in_their_order() {
     watchdog("closures_start_in_their_order", || {

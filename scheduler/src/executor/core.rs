@@ -65,7 +65,7 @@ impl Core {
             registry,
             name,
             policy,
-            counts: Mutex::default(),
+            counts: Mutex::new(Counts::default()),
             built: Instant::now(),
         }
     }

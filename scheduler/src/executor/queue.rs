@@ -20,6 +20,10 @@
 //!   runs other jobs meanwhile, one of which may have to wait for room on top of it, and that one would
 //!   never get what is kept for the worker below.
 //!
+//! - A thread that blocks *looks* for itself, now and then, whether it has been given room. So the wake,
+//!   which costs the worker more than a small task, can wait until the queue is half empty, where it is
+//!   worth many pushes: `untold` are those who have been given room, and will be told by then.
+//!
 //! **Tickets.** A ticket is a job in the pool that takes the oldest entry, whichever that is by then.
 //! `tickets` counts those that have not started. Invariant: `tickets >= min(entries, max_tickets)`
 //! whenever the lock is free, so an entry never waits while a worker has nothing to do. A ticket that
@@ -56,6 +60,7 @@ struct State<E> {
     granted: usize,
     /// With their numbers, which rise.
     line: VecDeque<(u64, Waiter)>,
+    untold: Vec<Arc<Latch>>,
     next_place: u64,
     closed: bool,
 }
@@ -64,8 +69,19 @@ struct State<E> {
 #[derive(Debug)]
 struct Waiter {
     rooms: usize,
-    claims: bool,
+    stance: Stance,
     told: Arc<Latch>,
+}
+
+/// How somebody stands in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stance {
+    /// Without a claim.
+    Asks,
+    /// With a claim.
+    Claims,
+    /// With a claim, and looks now and then.
+    Looks,
 }
 
 /// A place in line, or what it has been given. [Pushed with](Queue::push), or [given
@@ -75,7 +91,7 @@ struct Waiter {
 pub(crate) struct Place {
     number: u64,
     rooms: usize,
-    claims: bool,
+    stance: Stance,
     told: Arc<Latch>,
 }
 
@@ -163,6 +179,7 @@ impl<E> Queue<E> {
             owed: 0,
             granted: 0,
             line: VecDeque::new(),
+            untold: Vec::new(),
             next_place: 0,
             closed: false,
         };
@@ -189,7 +206,7 @@ impl<E> Queue<E> {
         if state.closed && !fault::is(Fault::AdmitIgnoresClose) {
             return Pushed::Closed;
         }
-        let kept = place.is_some_and(|place| place.claims);
+        let kept = place.is_some_and(|place| place.stance != Stance::Asks);
         let mut displaced = Vec::new();
         if kept {
             state.granted -= rooms;
@@ -219,7 +236,7 @@ impl<E> Queue<E> {
 
     /// Stands in line for `rooms`, at most the capacity; told at once if there is room now. `None`: the
     /// queue is closed.
-    pub(crate) fn stand(&self, rooms: usize, claims: bool) -> Option<Place> {
+    pub(crate) fn stand(&self, rooms: usize, stance: Stance) -> Option<Place> {
         let mut state = self.state.lock().unwrap();
         if state.closed {
             return None;
@@ -227,15 +244,27 @@ impl<E> Queue<E> {
         let told = Arc::new(Latch::new());
         let number = state.next_place;
         state.next_place += 1;
-        state.line.push_back((number, Waiter { rooms, claims, told: Arc::clone(&told) }));
+        state.line.push_back((number, Waiter { rooms, stance, told: Arc::clone(&told) }));
         let others = if fault::is(Fault::AdmitStandsBlindly) {
             Told::default()
         } else {
-            state.give(self.capacity)
+            let mut others = state.give(self.capacity, true);
+            others.0.extend(state.take_untold(&told));
+            others
         };
         drop(state);
         drop(others);
-        Some(Place { number, rooms, claims, told })
+        Some(Place { number, rooms, stance, told })
+    }
+
+    /// For who looks: whether its place has been told, or would be in the end.
+    pub(crate) fn is_given(&self, place: &Place) -> bool {
+        let mut state = self.state.lock().unwrap();
+        if state.line.binary_search_by_key(&place.number, |(number, _)| *number).is_ok() {
+            return false;
+        }
+        drop(state.take_untold(&place.told));
+        true
     }
 
     /// Leaves the line. What was kept for the place goes to the next.
@@ -243,14 +272,14 @@ impl<E> Queue<E> {
         let mut state = self.state.lock().unwrap();
         match state.line.binary_search_by_key(&place.number, |(number, _)| *number) {
             Ok(index) => _ = state.line.remove(index),
-            Err(_) if place.claims && !state.closed => state.granted -= place.rooms,
+            Err(_) if place.stance != Stance::Asks && !state.closed => state.granted -= place.rooms,
             Err(_) => {}
         }
         // Also if it stood in line: it may have been what was in the way of the next.
         let told = if fault::is(Fault::AdmitKeepsWake) {
             Told::default()
         } else {
-            state.give(self.capacity)
+            state.give(self.capacity, false)
         };
         drop(state);
         drop(told);
@@ -270,7 +299,7 @@ impl<E> Queue<E> {
         let told = if fault::is(Fault::AdmitTakeTellsNobody) {
             Told::default()
         } else {
-            state.give(self.capacity)
+            state.give(self.capacity, true)
         };
         Redeemed { entry, again, roots, told }
     }
@@ -281,7 +310,7 @@ impl<E> Queue<E> {
         let found = state.entries.binary_search_by_key(&number, |(number, _)| *number);
         let removed = found.ok().and_then(|index| state.entries.remove(index));
         let tells = removed.is_some() && !fault::is(Fault::AdmitRemoveTellsNobody);
-        let told = if tells { state.give(self.capacity) } else { Told::default() };
+        let told = if tells { state.give(self.capacity, false) } else { Told::default() };
         (removed.map(|(_, entry)| entry), told)
     }
 
@@ -303,7 +332,9 @@ impl<E> Queue<E> {
         if fault::is(Fault::AdmitCloseTellsNobody) {
             return Told::default();
         }
-        Told(state.line.drain(..).map(|(_, waiter)| waiter.told).collect())
+        let mut told = mem::take(&mut state.untold);
+        told.extend(state.line.drain(..).map(|(_, waiter)| waiter.told));
+        Told(told)
     }
 
     /// Takes everything out that is queued. `by_ticket`: one has started, for that.
@@ -312,7 +343,7 @@ impl<E> Queue<E> {
         let entries = mem::take(&mut state.entries);
         state.tickets -= usize::from(by_ticket);
         let roots = state.settle();
-        Emptied { entries, roots, told: state.give(self.capacity) }
+        Emptied { entries, roots, told: state.give(self.capacity, false) }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -337,21 +368,33 @@ impl<E> State<E> {
 
     /// Whether anybody in line may not be overtaken. Those without a claim are no more than the workers.
     fn has_claims(&self) -> bool {
-        self.line.iter().any(|(_, waiter)| waiter.claims)
+        self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
     }
 
-    /// Gives the room that there is to those in line.
-    fn give(&mut self, capacity: usize) -> Told {
+    /// Gives the room that there is to those in line. `calm`: who looks need not be told yet.
+    fn give(&mut self, capacity: usize, calm: bool) -> Told {
+        let calm = calm && self.entries.len() > capacity / 2;
         let mut told = Vec::new();
         while let Some((_, first)) = self.line.front()
             && first.rooms <= self.free(capacity)
         {
-            if first.claims {
+            if first.stance != Stance::Asks {
                 self.granted += first.rooms;
             }
-            told.extend(self.line.pop_front().map(|(_, first)| first.told));
+            let wait = calm && first.stance == Stance::Looks;
+            let list = if wait { &mut self.untold } else { &mut told };
+            list.extend(self.line.pop_front().map(|(_, first)| first.told));
+        }
+        if !calm && !fault::is(Fault::AdmitUntoldForgotten) {
+            told.append(&mut self.untold);
         }
         Told(told)
+    }
+
+    /// Takes one off the list of those who are to be told later.
+    fn take_untold(&mut self, told: &Arc<Latch>) -> Option<Arc<Latch>> {
+        let index = self.untold.iter().position(|latch| Arc::as_ptr(latch) == Arc::as_ptr(told))?;
+        Some(self.untold.swap_remove(index))
     }
 
     /// How many roots are held back for no ticket.

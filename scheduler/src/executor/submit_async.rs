@@ -1,7 +1,7 @@
 //! Submitting without blocking a thread.
 
 use super::load::{Load, One};
-use super::queue::Pushed;
+use super::queue::{Pushed, Stance};
 use super::waiting::Waiting;
 use super::{Core, Executor};
 use crate::admission::{Rejected, RejectedReason};
@@ -117,7 +117,7 @@ where
                 Pushed::Full { .. } => {}
             }
             core.count(|counts| counts.blocked += 1);
-            this.place = Waiting::new(core, 1, true);
+            this.place = Waiting::new(core, 1, Stance::Claims);
             if this.place.is_none() {
                 break;
             }

@@ -1,16 +1,24 @@
 //! Standing in line for room.
 
 use super::core::Core;
-use super::queue::Place;
+use super::queue::{Place, Stance};
 use crate::latch::{Latch, Watcher};
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, yield_now};
 use std::task::Waker;
+use std::time::Duration;
 
 /// How often an outside thread gives way before it blocks. More: a waiter whose tasks are long uses more
 /// CPU time for nothing, some 10 µs at this number; fewer: more waiters block whose turn is about to come.
 const LINGER_YIELDS: u32 = 10;
+
+/// How long a blocked thread waits before it looks whether it has been given room without being told, and
+/// how long at most when it has looked again and again. It is told when the queue is half empty, so this
+/// matters where closures run for long: then it gets in late by as long again as it has waited, and by the
+/// latter at most.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(32);
 
 /// A place in an executor's line. Dropping it gives it up: what was kept for it goes to the next.
 pub(super) struct Waiting {
@@ -21,14 +29,15 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// `None`: the executor is shut down.
-    pub(super) fn new(core: &Arc<Core>, rooms: usize, claims: bool) -> Option<Self> {
-        let place = core.queue().stand(rooms, claims)?;
+    pub(super) fn new(core: &Arc<Core>, rooms: usize, stance: Stance) -> Option<Self> {
+        let place = core.queue().stand(rooms, stance)?;
         Some(Self { core: Arc::clone(core), place, used: false })
     }
 
     /// The calling thread's place. A worker waits without a claim, see `queue.rs`.
     pub(super) fn of_thread(core: &Arc<Core>, rooms: usize) -> Option<Self> {
-        Self::new(core, rooms, Worker::current().is_none())
+        let stance = if Worker::current().is_some() { Stance::Asks } else { Stance::Looks };
+        Self::new(core, rooms, stance)
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -43,7 +52,7 @@ impl Waiting {
     /// Waits to be told, as long as the deadline says. False: it has passed.
     pub(super) fn wait(&self, deadline: Option<Instant>) -> bool {
         if Worker::current().is_none() {
-            self.linger();
+            return self.wait_and_look(deadline);
         }
         match deadline {
             None => {
@@ -54,14 +63,27 @@ impl Waiting {
         }
     }
 
-    /// Where tasks are small, room comes sooner than a blocked thread could be woken; and the wake would
-    /// cost the worker more than the task.
-    fn linger(&self) {
+    /// [`wait`](Self::wait) of a thread that is no worker.
+    fn wait_and_look(&self, deadline: Option<Instant>) -> bool {
+        let latch = self.place.latch();
+        // Where tasks are small, room comes sooner than a blocked thread could be woken.
         for _ in 0..LINGER_YIELDS {
-            if self.place.latch().is_set() {
-                return;
+            if latch.is_set() {
+                return true;
             }
             yield_now();
+        }
+        let mut pause = FIRST_LOOK;
+        loop {
+            let look = Instant::now() + pause;
+            let until = deadline.map_or(look, |deadline| deadline.min(look));
+            if latch.wait_until(until) || self.core.queue().is_given(&self.place) {
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= until) {
+                return false;
+            }
+            pause = (2 * pause).min(LAST_LOOK);
         }
     }
 

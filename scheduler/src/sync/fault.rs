@@ -119,6 +119,7 @@ faults! {
     AdmitTakeTellsNobody: "executor: who takes an entry tells nobody of the room",
     AdmitRemoveTellsNobody: "executor: an aborted entry's room is given to nobody",
     AdmitCloseTellsNobody: "executor: a close tells nobody who waits for room",
+    AdmitUntoldForgotten: "executor: who was not told of room yet is not told later",
     AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
     AdmitOwesNothing: "executor: the root of a cancelled entry does not wait for its ticket",
 }
