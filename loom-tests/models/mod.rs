@@ -5,6 +5,7 @@
 //! order in which its threads can interleave, and each value that a load may return, up to a
 //! number of preemptions, the model's *bound*. See `runner.rs` for what counts as a pass.
 
+mod admission;
 mod cancel;
 mod cell;
 mod completion;
@@ -132,6 +133,18 @@ models! {
         slab_retired_against_its_last_block: None,
         slab_block_recycled_elsewhere: None,
         slab_blocks_returned_together: None,
+    }
+    admission {
+        block_against_take: None,
+        two_blocked_against_take: None,
+        block_against_close: None,
+        push_against_close: None,
+        discard_oldest_against_take: None,
+        abort_against_take: None,
+        block_against_abort: None,
+        give_up_against_take: None,
+        calm_waiter_against_takes: None,
+        tickets_against_push: None,
     }
     fork {
         stack_job_against_its_frame_leaving: None,

@@ -148,6 +148,15 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("ReadyTellsNobody", "completions_against_next"),
     Seeded::new("LimitLeaveForgets", "limit_end_against_enter"),
     Seeded::new("LimitStopsLater", "limit_end_against_enter"),
+    Seeded::new("AdmitIgnoresClose", "push_against_close"),
+    Seeded::new("AdmitStandsBlindly", "block_against_take"),
+    Seeded::new("AdmitKeepsWake", "give_up_against_take"),
+    Seeded::new("AdmitTakeTellsNobody", "block_against_take"),
+    Seeded::new("AdmitRemoveTellsNobody", "block_against_abort"),
+    Seeded::new("AdmitCloseTellsNobody", "block_against_close"),
+    Seeded::new("AdmitUntoldForgotten", "calm_waiter_against_takes"),
+    Seeded::new("AdmitTicketEnds", "tickets_against_push"),
+    Seeded::new("AdmitOwesNothing", "abort_against_take"),
 ];
 
 /// Faults that no model can find, and why.

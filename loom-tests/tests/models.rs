@@ -136,6 +136,17 @@ models! {
     slab_block_recycled_elsewhere,
     slab_blocks_returned_together,
 
+    block_against_take,
+    two_blocked_against_take,
+    block_against_close,
+    push_against_close,
+    discard_oldest_against_take,
+    abort_against_take,
+    block_against_abort,
+    give_up_against_take,
+    calm_waiter_against_takes,
+    tickets_against_push,
+
     stack_job_against_its_frame_leaving,
     join_against_a_thief,
     context_join_against_a_thief,

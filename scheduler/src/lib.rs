@@ -28,8 +28,9 @@
 //!   [`global`] one, which is made at first use.
 //! - Work for later, once or again and again: [`ThreadPool::schedule`],
 //!   [`ThreadPool::schedule_at_fixed_rate`].
-//! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool with a bounded queue and a
-//!   [`RejectionPolicy`]. How many threads: [`sizing`].
+//! - A queue with a bound in front of a pool, and what to do when it is full: [`Executor`],
+//!   [`RejectionPolicy`].
+//! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool. How many threads: [`sizing`].
 //! - Work that should stop when it is told to: [`CancellationToken`], and [`task::checkpoint`].
 //! - What the workers did: [`Metrics`].
 //!
@@ -101,6 +102,13 @@ mod blocking;
 #[cfg_attr(docsrs, doc(cfg(all(unix, feature = "signal"))))]
 #[allow(unsafe_code, reason = "what a signal's handler runs")]
 pub mod signal;
+
+#[allow(
+    unsafe_code,
+    reason = "tickets that are counted references, and a closure's pointer to its executor"
+)]
+mod executor;
+
 pub mod sizing;
 
 #[cfg(scheduler_loom)]
@@ -132,6 +140,7 @@ pub use completion::{
     TimedOut, WaitUntil, Waited, as_completed, invoke_all, invoke_all_timeout, invoke_any, map,
     map_unordered, wait,
 };
+pub use executor::{Executor, ExecutorBuilder, ExecutorMetrics, Histogram, SubmitAsync};
 pub use fork::{
     BroadcastContext, Context, Scope, ScopedJoinHandle, broadcast, in_place_scope, join, scope,
     with_context,

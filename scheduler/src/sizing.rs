@@ -18,7 +18,9 @@
 //! The formulas take mean values, and say nothing about their spread: leave room above. All results
 //! are at least 1, so that they can be used as they are.
 
+use crate::executor::ExecutorMetrics;
 use crate::sync::thread;
+use std::fmt;
 use std::time::Duration;
 
 /// What a formula's rounding up does not count: an error of the floating point this far above a
@@ -106,4 +108,63 @@ pub fn littles_law(rate_per_second: f64, latency: Duration) -> usize {
 /// ```
 pub fn python_default() -> usize {
     cpu_bound().saturating_add(4).min(32)
+}
+
+/// What a running executor's own figures say about its size, by [`littles_law`]: closures that come in at this
+/// rate and run for so long keep so many threads busy. `None` if it has not kept
+/// [`timings`](crate::ExecutorBuilder::timings), or nothing has run yet.
+///
+/// Means over the executor's whole life: take them while it has the load that you ask about.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Executor, ThreadPool, sizing};
+///
+/// let pool = ThreadPool::new(2)?;
+/// let executor = Executor::builder(&pool).timings(true).build()?;
+/// for _ in 0..100 {
+///     executor.execute(|| std::thread::sleep(std::time::Duration::from_micros(100)))?;
+/// }
+/// # executor.shutdown(scheduler::Shutdown::Drain);
+/// let measured = sizing::measured(&executor.metrics()).expect("some have run");
+/// assert!(measured.threads >= 1);
+/// println!("{measured}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn measured(metrics: &ExecutorMetrics) -> Option<Measured> {
+    let mean_run = metrics.run_time.as_ref()?.mean()?;
+    let mean_wait = metrics.queue_wait.as_ref()?.mean()?;
+    let rate_per_second = metrics.submitted as f64 / metrics.age.as_secs_f64();
+    let threads = littles_law(rate_per_second, mean_run);
+    Some(Measured { rate_per_second, mean_wait, mean_run, threads })
+}
+
+/// The result of [`measured`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Measured {
+    /// Closures taken into the queue, per second.
+    pub rate_per_second: f64,
+    /// How long one waited in the queue, on average.
+    pub mean_wait: Duration,
+    /// How long one ran, on average.
+    pub mean_run: Duration,
+    /// The least number of threads that keeps up with that.
+    pub threads: usize,
+}
+
+/// In words.
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rate_per_second, mean_wait, mean_run, threads } = self;
+        let busy = rate_per_second * mean_run.as_secs_f64();
+        let s = if *threads == 1 { "" } else { "s" };
+        write!(
+            f,
+            "{rate_per_second:.1} closures came in a second and ran for {mean_run:.1?} on average: that \
+             keeps {busy:.2} threads busy, so it takes at least {threads} thread{s}; \
+             each waited for {mean_wait:.1?} before it ran"
+        )
+    }
 }

@@ -17,12 +17,14 @@ use std::{
 use crate::STACK;
 
 mod async_executor;
+mod channel_bounded;
 mod channel_queue;
 pub(crate) mod chili;
 mod mutex_queue;
 mod orx;
 pub(crate) mod ours;
 pub(crate) mod ours_cx;
+mod ours_executor;
 mod par_sort;
 pub(crate) mod rayon;
 mod serial;
@@ -30,6 +32,7 @@ mod std_scope;
 mod std_sort;
 mod threadpool;
 mod tokio;
+mod tokio_blocking;
 
 /// What a contender may be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,9 @@ pub enum Ability {
 /// It is called through a pointer, once for a chunk: all contenders run the same machine code
 /// within.
 pub(crate) type Body<'a> = &'a (dyn Fn(Range<usize>) + Sync);
+
+/// How many jobs may wait where a bound is compared.
+const BOUND: usize = 1024;
 
 /// What each contender's file implements.
 pub(crate) trait Pool: Sized {
@@ -176,12 +182,16 @@ contenders! {
     serial::Serial
     ours::Ours
     ours_cx::OursCx
+    ours_executor::OursExecutor
+    ours_executor::OursBounded
     rayon::Rayon
     chili::Chili
     mutex_queue::MutexQueue
     channel_queue::ChannelQueue
+    channel_bounded::ChannelBounded
     threadpool::Threadpool
     tokio::Tokio
+    tokio_blocking::TokioBlocking
     async_executor::AsyncExecutor
     orx::Orx
     std_scope::StdScope

@@ -67,8 +67,9 @@ struct Room {
 }
 
 impl Rooms {
+    /// Not a method: loom's `Arc` has none.
     fn submit<F, T>(
-        self: &Arc<Self>,
+        this: &Arc<Self>,
         number: u64,
         f: F,
         site: &'static Location<'static>,
@@ -77,15 +78,15 @@ impl Rooms {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let room = Room { number, rooms: Arc::clone(self) };
+        let room = Room { number, rooms: Arc::clone(this) };
         let f = move || {
             let _room = room;
             f()
         };
-        match prepare_on(&self.registry, f, site) {
+        match prepare_on(&this.registry, f, site) {
             Ok((entry, handle)) => {
-                self.limit.enter(number, entry, |entry| {
-                    self.registry.submit_root(entry.into_job());
+                this.limit.enter(number, entry, |entry| {
+                    this.registry.submit_root(entry.into_job());
                 });
                 handle
             }
@@ -166,7 +167,7 @@ impl<T> TaskSet<T> {
             None => self.registry.submit(f, site),
             Some(rooms) => {
                 self.spawned += 1;
-                rooms.submit(self.spawned, f, site)
+                Rooms::submit(rooms, self.spawned, f, site)
             }
         };
         let aborter = handle.abort_handle();

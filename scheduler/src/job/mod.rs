@@ -66,7 +66,8 @@ impl JobRef {
     ///
     /// 1. The job stays alive until it has run.
     /// 2. It may run on any thread.
-    /// 3. Of all `JobRef`s to it, at most one is used.
+    /// 3. Of all `JobRef`s to it, at most one is used; or as many as it may run times, which its
+    ///    function says.
     #[inline(always)]
     pub(crate) unsafe fn new(header: NonNull<Header>) -> Self {
         Self(header)

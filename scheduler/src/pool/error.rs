@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io;
 
-/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build) or
-/// [`ElasticBuilder::build`](crate::ElasticBuilder::build) failed. Nothing has been started then, or
+/// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build),
+/// [`ElasticBuilder::build`](crate::ElasticBuilder::build) or
+/// [`ExecutorBuilder::build`](crate::ExecutorBuilder::build) failed. Nothing has been started then, or
 /// what was started has ended.
 ///
 /// # Examples
@@ -44,6 +45,7 @@ pub(crate) enum Kind {
         max: usize,
     },
     ThreadNames,
+    NoCapacity,
 }
 
 impl From<Kind> for BuildError {
@@ -84,6 +86,9 @@ impl fmt::Display for BuildError {
                 write!(f, "{core} core threads are more than the {max} that there may be at most")
             }
             Kind::ThreadNames => f.write_str("the threads' name contains a NUL character"),
+            Kind::NoCapacity => {
+                f.write_str("a queue with a capacity of 0 has no room for anything")
+            }
         }
     }
 }

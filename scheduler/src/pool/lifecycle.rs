@@ -99,8 +99,14 @@ struct Exit {
 
 impl Lifecycle {
     pub(crate) fn new(workers: usize) -> Self {
+        Self::in_pool(workers, workers)
+    }
+
+    /// Of something with that many threads of its own to wait for, whose roots are counted by a pool's
+    /// workers.
+    pub(crate) fn in_pool(workers: usize, counted_by: usize) -> Self {
         Self {
-            gate: Gate::new(workers),
+            gate: Gate::new(counted_by),
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
@@ -203,6 +209,12 @@ impl Lifecycle {
             // SAFETY: the `Arc` keeps the latch alive during the call.
             unsafe { Latch::set(&raw const *waiter) };
         }
+    }
+
+    /// Whoever got that latch from [`on_exit`](Self::on_exit) waits no more.
+    pub(crate) fn forget_waiter(&self, latch: &Arc<Latch>) {
+        let mut exit = self.exit.lock().unwrap();
+        exit.waiters.retain(|waiter| Arc::as_ptr(waiter) != Arc::as_ptr(latch));
     }
 
     /// A latch of the caller's own that is set when the last worker has ended.

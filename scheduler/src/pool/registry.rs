@@ -65,7 +65,7 @@ impl Running {
 
     /// The root that has just begun has begun so long after the pool's close.
     #[cold]
-    fn note_begin(&self, after_close: Duration) {
+    pub(crate) fn note_begin(&self, after_close: Duration) {
         let depth = self.depth.load(Ordering::Relaxed);
         if let Some(begun) = self.begun.get(depth - 1) {
             begun.set(after_close.as_nanos().try_into().unwrap_or(u64::MAX).max(1));

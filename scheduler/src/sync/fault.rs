@@ -139,6 +139,15 @@ faults! {
     ReadyTellsNobody: "completion: what has finished is not told to the waiter",
     LimitLeaveForgets: "limit: who leaves lets nobody in",
     LimitStopsLater: "limit: who stops passing says so some time after its last look",
+    AdmitIgnoresClose: "executor: a closure goes into a queue that is closed",
+    AdmitStandsBlindly: "executor: who begins to wait for room does not look whether there is some",
+    AdmitKeepsWake: "executor: who gives up waiting for room does not pass it on",
+    AdmitTakeTellsNobody: "executor: who takes an entry tells nobody of the room",
+    AdmitRemoveTellsNobody: "executor: an aborted entry's room is given to nobody",
+    AdmitCloseTellsNobody: "executor: a close tells nobody who waits for room",
+    AdmitUntoldForgotten: "executor: who was not told of room yet is not told later",
+    AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
+    AdmitOwesNothing: "executor: the root of a cancelled entry does not wait for its ticket",
 }
 
 /// `order`, or Relaxed if `fault` is seeded.

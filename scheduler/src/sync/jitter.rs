@@ -27,6 +27,8 @@ pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 3;
 pub(crate) const BUNDLE_SIZE: usize = 3;
 
+pub(crate) use std::thread::yield_now;
+
 pub(crate) fn spin_loop() {
     pause();
     std::hint::spin_loop();

@@ -39,6 +39,10 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) struct Counter(std::sync::atomic::AtomicU64);
 
 impl Counter {
+    pub(crate) const fn new() -> Self {
+        Self(std::sync::atomic::AtomicU64::new(0))
+    }
+
     /// Adds `n`. Only the counter's one writer calls this: a load and a store, no
     /// read-modify-write.
     #[inline]
@@ -51,6 +55,13 @@ impl Counter {
     #[inline]
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Makes it at least `n`. Only the counter's one writer calls this.
+    pub(crate) fn raise(&self, n: u64) {
+        if n > self.get() {
+            self.0.store(n, Ordering::Relaxed);
+        }
     }
 
     #[inline]

@@ -11,6 +11,7 @@ pub(crate) use shuttle::hint::spin_loop;
 pub(crate) use shuttle::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence,
 };
+pub(crate) use shuttle::thread::yield_now;
 /// Shuttle has no other.
 pub(crate) use std::sync::{Arc, OnceLock};
 /// For statics, which outlive an execution.

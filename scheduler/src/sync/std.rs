@@ -16,6 +16,7 @@ pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence,
 };
+pub(crate) use std::thread::yield_now;
 
 #[cfg(not(scheduler_tsan))]
 mod locks {

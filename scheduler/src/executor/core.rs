@@ -1,0 +1,414 @@
+//! What the clones of an executor share, and how its closures get into the pool and out of it.
+//!
+//! The closures wait in the [queue](super::queue). What the pool's own queues hold are *tickets*: a
+//! ticket is the header of the core itself, and stands for a counted reference to it; so it costs no
+//! memory, and many can be under way at a time.
+//!
+//! A queued closure is a root of the pool: it is counted in before it is pushed, and out when it has
+//! ended. The executor has a [`Lifecycle`] of its own as well, as if it were a pool with one worker:
+//! that *worker* exits when the executor is closed and empty.
+
+use super::metrics::{Counts, Timings};
+use super::queue::{Place, Pushed, Queue, Redeemed};
+use crate::admission::RejectionPolicy;
+use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::party::{Entry, Handle, Orphan};
+use crate::job::{Header, JobRef};
+use crate::pool::gate::{Passage, Stripe};
+use crate::pool::lifecycle::Lifecycle;
+use crate::pool::registry::{Registry, Running};
+use crate::sync::{Arc, Counter, Instant, Mutex};
+use crate::unwind::{self, Payload};
+use crossbeam_utils::CachePadded;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// The shared part of an executor.
+#[repr(C)]
+pub(crate) struct Core {
+    /// Of every ticket.
+    ticket: Header,
+    queue: Queue<Entry>,
+    life: Lifecycle,
+    registry: Arc<Registry>,
+    pub(super) name: String,
+    pub(super) policy: RejectionPolicy,
+    slots: Box<[CachePadded<Slot>]>,
+    counts: Mutex<Counts>,
+    pub(super) built: Instant,
+}
+
+/// What one worker of the pool does for this executor.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) running: Running,
+    pub(super) completed: Counter,
+    pub(super) panicked: Counter,
+    pub(super) timings: Option<Box<Timings>>,
+}
+
+impl Core {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        capacity: usize,
+        name: String,
+        policy: RejectionPolicy,
+        timings: bool,
+    ) -> Self {
+        let slot = || Slot { timings: timings.then(Box::default), ..Slot::default() };
+        Self {
+            ticket: Header::new(redeem),
+            queue: Queue::new(capacity, registry.len()),
+            life: Lifecycle::in_pool(1, registry.len()),
+            slots: registry.slots().map(|_| CachePadded::new(slot())).collect(),
+            registry,
+            name,
+            policy,
+            counts: Mutex::new(Counts::default()),
+            built: Instant::now(),
+        }
+    }
+
+    pub(super) fn queue(&self) -> &Queue<Entry> {
+        &self.queue
+    }
+
+    pub(super) fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().map(|slot| &**slot)
+    }
+
+    /// Counts something that does not happen on every submission.
+    pub(super) fn count(&self, f: impl FnOnce(&mut Counts)) {
+        f(&mut self.counts.lock().unwrap());
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap()
+    }
+
+    /// Whether the calling thread is inside one of the executor's closures, as a worker.
+    pub(super) fn is_inside(&self) -> bool {
+        let worker = self.registry.own_worker();
+        worker.is_some_and(|worker| self.slots[worker.index()].running.any())
+    }
+
+    /// Submits as many closures as `rooms` says, all or none. `make` is called under the queue's lock.
+    pub(super) fn push(
+        this: &Arc<Self>,
+        rooms: usize,
+        place: Option<&Place>,
+        displaces: bool,
+        mut make: impl FnMut(Origin) -> Entry,
+        site: &'static Location<'static>,
+    ) -> Pushed<Entry> {
+        let entered = this.enter(rooms);
+        if entered != rooms {
+            this.leave_pool(entered, Fate::Ran);
+            return Pushed::Closed;
+        }
+        let at = this.slots[0].timings.is_some().then(Instant::now);
+        let stripe = this.stripe();
+        let pushed = this.queue.push(rooms, place, displaces, |number| {
+            let entered = this.life.enter(stripe);
+            debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
+            make(Origin { core: this, number: Some(number), site, at })
+        });
+        match &pushed {
+            Pushed::In { tickets, roots, .. } => {
+                for _ in 0..*tickets {
+                    Self::submit_ticket(this);
+                }
+                this.leave_pool(*roots, Fate::Cancelled);
+            }
+            Pushed::Full { .. } | Pushed::Closed => this.leave_pool(rooms, Fate::Ran),
+        }
+        pushed
+    }
+
+    /// Counts roots in. Fewer than asked for: the pool is shutting down.
+    fn enter(&self, roots: usize) -> usize {
+        for entered in 0..roots {
+            if self.registry.enter().is_err() {
+                return entered;
+            }
+        }
+        roots
+    }
+
+    /// Counts roots out of the pool.
+    pub(super) fn leave_pool(&self, roots: usize, fate: Fate) {
+        for _ in 0..roots {
+            self.registry.leave(fate);
+        }
+    }
+
+    /// Where the calling thread counts in the executor's gate.
+    fn stripe(&self) -> Stripe {
+        match self.registry.own_worker() {
+            Some(worker) => Stripe::of_worker(worker.index()),
+            None => Stripe::outside(),
+        }
+    }
+
+    /// Does what a change of the executor's gate calls for.
+    pub(super) fn pass(&self, passage: Passage) {
+        if passage == Passage::LastOut {
+            self.life.worker_exits();
+        }
+    }
+
+    fn submit_ticket(this: &Arc<Self>) {
+        let core = Arc::into_raw(Arc::clone(this)).cast_mut();
+        // SAFETY: an `Arc` is not null.
+        let header = unsafe { NonNull::new_unchecked(core) }.cast();
+        // SAFETY: the reference that was just given up keeps the core alive until the ticket has run; a
+        // core is `Sync`; the header's function is called once for each reference.
+        let ticket = unsafe { JobRef::new(header) };
+        this.registry.submit_root(ticket);
+    }
+
+    /// A ticket runs, on a worker; or on any thread if the pool is being cancelled.
+    fn redeem(this: &Arc<Self>) {
+        if this.registry.lifecycle().is_cancelling() {
+            this.empty(true).for_each(|entry| entry.cancel(Reason::ShutDown));
+            return;
+        }
+        let Redeemed { entry, again, roots, told } = this.queue.redeem();
+        if again {
+            Self::submit_ticket(this);
+        }
+        drop(told);
+        this.leave_pool(roots, Fate::Cancelled);
+        if let Some(entry) = entry {
+            entry.into_job().run();
+        }
+    }
+
+    /// Takes everything out that is queued.
+    fn empty(&self, by_ticket: bool) -> impl Iterator<Item = Entry> {
+        let emptied = self.queue.take_all(by_ticket);
+        drop(emptied.told);
+        self.leave_pool(emptied.roots, Fate::Cancelled);
+        emptied.entries.into_iter().map(|(_, entry)| entry)
+    }
+
+    /// Drops everything that is queued.
+    pub(super) fn cancel_queued(&self) {
+        self.empty(false).for_each(|entry| entry.cancel(Reason::ShutDown));
+    }
+
+    /// Takes back everything that is queued, oldest first.
+    pub(super) fn take_back(&self) -> Vec<Orphan> {
+        let orphan = |entry: Entry| entry.orphan().expect("it was queued, so it can leave");
+        self.empty(false).map(orphan).collect()
+    }
+
+    /// That closure is dropped by its handle: it leaves the queue at once.
+    fn withdraw(&self, number: u64) {
+        let (entry, told) = self.queue.remove(number);
+        drop(told);
+        if let Some(entry) = entry {
+            // Finds the closure claimed.
+            entry.into_job().run();
+        }
+    }
+}
+
+/// [`Header::run`] of a ticket.
+unsafe fn redeem(header: NonNull<Header>) {
+    let core = header.cast::<Core>().as_ptr().cast_const();
+    // SAFETY: `submit_ticket` gave this reference up, and the caller has the one right to it.
+    let core = unsafe { Arc::from_raw(core) };
+    // Here to the end: what runs may be the last that needs it.
+    Core::redeem(&core);
+}
+
+/// Whence a closure comes.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    core: &'a Arc<Core>,
+    /// `None`: it was never queued.
+    number: Option<u64>,
+    site: &'static Location<'static>,
+    at: Option<Instant>,
+}
+
+impl<'a> Origin<'a> {
+    /// Of a closure that its submitter runs.
+    pub(super) fn of_caller(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
+        Self { core, number: None, site, at: None }
+    }
+
+    /// The closure's cell.
+    pub(super) fn cell<F, T>(self, f: F) -> (Entry, Handle<T>)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let Self { core, number, site, at } = self;
+        let stay = number.map(|number| Stay { core: Arc::clone(core), number });
+        let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
+        let owner = Admission { core: NonNull::from(&**core), role, site, at };
+        let closure = move || {
+            if let Some(stay) = stay {
+                stay.end();
+            }
+            f()
+        };
+        // SAFETY: closure and value own what they use; for the owner see there.
+        unsafe { cell::new(closure, owner) }
+    }
+}
+
+/// A queued closure's own sign that it is queued, dropped with it if it does not run.
+struct Stay {
+    core: Arc<Core>,
+    number: u64,
+}
+
+impl Stay {
+    /// The closure runs: it has left the queue already.
+    fn end(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: taken once, and the rest of it needs no drop.
+        drop(unsafe { std::ptr::read(&raw const this.core) });
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.core.withdraw(self.number);
+    }
+}
+
+/// The executor of a cell.
+///
+/// The pointer stays valid until [`Owner::ended`]: whoever uses an entry up holds a reference to the
+/// core meanwhile, as a ticket, an executor or a [`Stay`].
+#[derive(Clone, Copy)]
+struct Admission {
+    core: NonNull<Core>,
+    role: Role,
+    site: &'static Location<'static>,
+    /// When it was submitted, if that is to be known.
+    at: Option<Instant>,
+}
+
+/// What a closure is to its executor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Counted until it has ended.
+    Queued,
+    /// Its submitter runs it: it is not counted.
+    RunByCaller,
+    /// Taken back by `shutdown_now`: the executor may be gone.
+    Left,
+}
+
+// SAFETY: `Core` is `Sync`.
+unsafe impl Send for Admission {}
+
+impl Admission {
+    /// `None`: the closure has left it.
+    fn core(&self) -> Option<&Core> {
+        match self.role {
+            Role::Left => None,
+            // SAFETY: see the type.
+            Role::Queued | Role::RunByCaller => Some(unsafe { self.core.as_ref() }),
+        }
+    }
+
+    /// The same, if it counts the closure.
+    fn counting(&self) -> Option<&Core> {
+        self.core().filter(|_| self.role == Role::Queued)
+    }
+}
+
+impl Owner for Admission {
+    /// A handle can be kept when the executor is gone.
+    const OUTLIVES_HANDLE: bool = false;
+
+    fn cancels(self) -> bool {
+        self.counting().is_some_and(|core| {
+            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
+        })
+    }
+
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        struct End<'a>(&'a Running);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.end();
+            }
+        }
+        let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
+        // Run by somebody who is no worker, or of another pool.
+        let Some((core, worker)) = own else { return unwind::catch(closure) };
+        if self.role != Role::Queued {
+            return unwind::catch(|| core.registry.run_root(self.site, closure));
+        }
+        let slot = &core.slots[worker.index()];
+        let begun = self.at.map(|at| {
+            let now = Instant::now();
+            (now, now - at)
+        });
+        let result = unwind::catch(|| {
+            slot.running.begin(self.site);
+            let _end = End(&slot.running);
+            if core.life.was_closed() {
+                slot.running.note_begin(core.life.closed_for());
+            }
+            core.registry.run_root(self.site, closure)
+        });
+        if result.is_ok() {
+            slot.completed.add(1)
+        } else {
+            slot.panicked.add(1)
+        }
+        if let (Some(timings), Some((begun, waited))) = (&slot.timings, begun) {
+            timings.record(waited, Instant::now() - begun);
+        }
+        result
+    }
+
+    fn unclaimed(self) -> Unclaimed {
+        match self.core() {
+            Some(core) => core.registry.unclaimed(),
+            // The panic hook has reported it.
+            None => Unclaimed(Box::new(unwind::drop_quietly)),
+        }
+    }
+
+    fn ended(self, fate: Fate) {
+        let Some(core) = self.counting() else { return };
+        match fate {
+            Fate::Ran => core.registry.leave(Fate::Ran),
+            Fate::Cancelled => {
+                core.count(|counts| counts.cancelled += 1);
+                core.leave_pool(core.queue.cancelled(), Fate::Cancelled);
+            }
+        }
+        core.pass(core.life.leave(core.stripe(), fate));
+    }
+
+    fn orphan(self) -> Option<Self> {
+        self.ended(Fate::Cancelled);
+        Some(Self { role: Role::Left, ..self })
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! The end of an executor; its pool goes on.
+
+use super::{Core, Executor};
+use crate::pool::gate::Tally;
+use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
+use crate::pool::registry::{wait, wait_until};
+use crate::sync::Instant;
+use crate::task::Task;
+use std::time::Duration;
+
+impl Executor {
+    /// Ends this executor, in one of the ways of [`Shutdown`], and says what became of its closures. The
+    /// pool, and other executors on it, go on.
+    ///
+    /// New closures are refused from now on, and those who wait for room get theirs back. A second
+    /// call does what its mode adds. `Abort` does what `CancelQueued` does: only the pool asks running
+    /// closures to stop.
+    ///
+    /// Closures that their submitters run themselves ([`CallerRuns`](crate::RejectionPolicy::CallerRuns))
+    /// are not waited for.
+    ///
+    /// # On a worker
+    ///
+    /// In one of the executor's own closures: returns at once, and the report has the caller among the
+    /// stragglers; nobody watches the deadline of a `DrainFor`. Elsewhere the worker runs its pool's
+    /// jobs while it waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// let handle = executor.submit(|| 1 + 1)?;
+    /// let report = executor.shutdown(Shutdown::Drain);
+    /// assert!(report.cancelled == 0 && report.stragglers.is_empty());
+    /// assert_eq!(handle.join()?, 2);
+    /// assert_eq!(pool.spawn(|| "the pool goes on").join()?, "the pool goes on");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(&self, mode: Shutdown) -> ShutdownReport {
+        let core = self.core();
+        let before = self.close();
+        match mode {
+            Shutdown::Drain | Shutdown::DrainFor(_) => {}
+            Shutdown::CancelQueued | Shutdown::Abort => self.cancel_queued(),
+        }
+        let stopped = match mode {
+            _ if core.is_inside() => self.is_terminated(),
+            Shutdown::DrainFor(patience) => {
+                let stopped = self.await_termination(patience);
+                if !stopped {
+                    self.cancel_queued();
+                }
+                stopped || self.is_terminated()
+            }
+            _ => {
+                wait(&core.life().on_exit());
+                true
+            }
+        };
+        let tally = core.life().tally();
+        let cancelled = tally.cancelled_since(before);
+        let running = if stopped { 0 } else { tally.roots() };
+        ShutdownReport {
+            ran: before.roots().saturating_sub(cancelled + running),
+            cancelled,
+            stragglers: if stopped { Vec::new() } else { stragglers(core) },
+        }
+    }
+
+    /// Ends this executor without waiting, and hands back what has not begun, oldest first: to be run
+    /// later, or by somebody else. What runs goes on.
+    ///
+    /// Their handles are told when a [`Task`] is run or dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let (began, has_begun) = std::sync::mpsc::channel();
+    /// executor.execute(move || {
+    ///     began.send(()).unwrap();
+    ///     let _ = gone.recv();
+    /// })?;
+    /// has_begun.recv()?;
+    /// let first = executor.submit(|| "run here")?;
+    /// let second = executor.submit(|| "dropped")?;
+    /// let mut tasks = executor.shutdown_now().into_iter();
+    /// tasks.next().unwrap().run();
+    /// assert_eq!(first.join()?, "run here");
+    /// drop(tasks);
+    /// assert!(second.join().unwrap_err().is_shut_down());
+    /// # drop(go);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the closures are dropped unrun with it"]
+    pub fn shutdown_now(&self) -> Vec<Task> {
+        self.close();
+        self.core().take_back().into_iter().map(Task::new).collect()
+    }
+
+    /// Waits until the executor has been shut down and all of its closures have ended, up to
+    /// `timeout`. True if that is so.
+    ///
+    /// # On a worker
+    ///
+    /// Runs other jobs of the worker's pool meanwhile, each to its end. In one of the executor's own
+    /// closures it can only end by the time.
+    pub fn await_termination(&self, timeout: Duration) -> bool {
+        let life = self.core().life();
+        let exit = life.on_exit();
+        // A time beyond what the clock can say is no deadline.
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            wait(&exit);
+            return true;
+        };
+        let terminated = wait_until(&exit, deadline);
+        if !terminated {
+            life.forget_waiter(&exit);
+        }
+        terminated
+    }
+
+    /// Whether the executor has been shut down, or is being. Not whether its pool is.
+    pub fn is_shut_down(&self) -> bool {
+        self.core().queue().is_closed()
+    }
+
+    /// Whether the executor has been shut down and all of its closures have ended.
+    pub fn is_terminated(&self) -> bool {
+        self.core().life().workers() == 0
+    }
+
+    /// Refuses what comes from now on. What there was of its closures just before.
+    fn close(&self) -> Tally {
+        let core = self.core();
+        drop(core.queue().close());
+        let closing = core.life().close();
+        core.pass(closing.passage);
+        closing.before
+    }
+
+    fn cancel_queued(&self) {
+        let core = self.core();
+        // What is on its way to run is dropped as well.
+        core.life().cancel(false);
+        core.cancel_queued();
+    }
+}
+
+/// What runs now.
+fn stragglers(core: &Core) -> Vec<Straggler> {
+    let mut stragglers = Vec::new();
+    let closed_for = core.life().closed_for();
+    for (worker, slot) in core.slots().enumerate() {
+        let sites = slot.running.sites();
+        stragglers.extend(sites.map(|(spawned_at, begun)| Straggler {
+            worker,
+            spawned_at,
+            running_for: closed_for.saturating_sub(begun),
+        }));
+    }
+    stragglers
+}
