@@ -1,4 +1,6 @@
 //! The threads of an elastic pool: when they start, in which order they take work, when they end.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 

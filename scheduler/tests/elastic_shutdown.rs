@@ -1,5 +1,7 @@
 //! The end of an elastic pool: what each mode does with what is queued and with what is stuck, and
 //! what the report says.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 

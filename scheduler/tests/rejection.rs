@@ -1,5 +1,7 @@
 //! What an elastic pool does with a closure for which there is no room: each policy, with and
 //! without room, shutting down, from a worker, and from a thread of the pool itself.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 

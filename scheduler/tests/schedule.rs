@@ -1,5 +1,7 @@
 //! Delayed and periodic work runs no earlier than it should, as often as it should, and never
 //! after it has been aborted or its pool shut down.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
@@ -7,10 +9,27 @@ use scheduler::{Shutdown, ThreadPool};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::sync::{Arc, Mutex, mpsc, thread};
-use support::{Bomb, Drops, Stuck, pool, silence_thrown, throw, wait_until, watchdog, what};
+use support::{
+    Bomb, Drops, Stuck, caught, pool, silence_thrown, text, throw, wait_until, watchdog, what,
+};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// Returns when all that is due now is in its pool's queue: the timer calls one after another, in the
+/// order of their times.
+fn let_the_timer_call_what_is_due() {
+    pool(1).schedule(MS, || ()).join().unwrap();
+}
+
+/// With one worker; what its panic handler gets is received.
+fn reporting_pool() -> (ThreadPool, mpsc::Receiver<&'static str>) {
+    let (sender, receiver) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    let handler = move |payload| sender.lock().unwrap().send(what(payload)).unwrap();
+    let pool = ThreadPool::builder().num_threads(1).panic_handler(handler);
+    (pool.build().unwrap(), receiver)
+}
 
 #[test]
 fn a_delayed_closure_does_not_run_early() {
@@ -98,13 +117,7 @@ fn it_can_be_awaited() {
 #[test]
 fn its_panic_goes_to_the_handle_or_the_panic_handler() {
     watchdog("panic", || {
-        let (sender, receiver) = mpsc::channel();
-        let sender = Mutex::new(sender);
-        let pool = ThreadPool::builder()
-            .num_threads(1)
-            .panic_handler(move |payload| sender.lock().unwrap().send(what(payload)).unwrap())
-            .build()
-            .unwrap();
+        let (pool, receiver) = reporting_pool();
         let handle = pool.schedule(MS, || throw("held"));
         assert_eq!(what(handle.join().unwrap_err().into_panic()), "held");
         drop(pool.schedule(MS, || throw("detached")));
@@ -248,11 +261,7 @@ fn what_is_due_and_queued_is_drained() {
         let pool = pool(1);
         let stuck = Stuck::new(&pool, 1);
         let handle = pool.schedule(Duration::ZERO, || 7);
-        // Later than the other, and so behind it: when its callback has run, the other is queued.
-        let (sender, receiver) = mpsc::channel();
-        let marker = ThreadPool::new(1).unwrap();
-        drop(marker.schedule(MS, move || sender.send(()).unwrap()));
-        receiver.recv().unwrap();
+        let_the_timer_call_what_is_due();
         thread::scope(|scope| {
             let shutdown = scope.spawn(|| pool.shutdown(Shutdown::Drain));
             wait_until(|| pool.try_spawn(|| ()).is_err());
@@ -379,13 +388,7 @@ fn a_panic_ends_the_series() {
 #[test]
 fn an_unseen_panic_of_a_series_goes_to_the_panic_handler() {
     watchdog("unseen panic", || {
-        let (sender, receiver) = mpsc::channel();
-        let sender = Mutex::new(sender);
-        let pool = ThreadPool::builder()
-            .num_threads(1)
-            .panic_handler(move |payload| sender.lock().unwrap().send(what(payload)).unwrap())
-            .build()
-            .unwrap();
+        let (pool, receiver) = reporting_pool();
         drop(pool.schedule_at_fixed_rate(MS, MS, || throw("detached")));
         assert_eq!(receiver.recv().unwrap(), "detached");
         let series = pool.schedule_at_fixed_rate(Duration::ZERO, MS, || throw("dropped unread"));
@@ -396,15 +399,14 @@ fn an_unseen_panic_of_a_series_goes_to_the_panic_handler() {
 }
 
 #[test]
-#[should_panic = "the period of a series is zero"]
-fn a_period_of_zero_is_an_error() {
-    drop(pool(1).schedule_at_fixed_rate(MS, Duration::ZERO, || ()));
-}
-
-#[test]
-#[should_panic = "the delay of a series is zero"]
-fn a_fixed_delay_of_zero_is_an_error() {
-    drop(pool(1).schedule_with_fixed_delay(MS, Duration::ZERO, || ()));
+fn a_series_without_a_pause_is_an_error() {
+    watchdog("no pause", || {
+        let pool = pool(1);
+        let rate = caught(|| drop(pool.schedule_at_fixed_rate(MS, Duration::ZERO, || ())));
+        assert_eq!(text(&*rate), Some("the period of a series is zero"));
+        let delay = caught(|| drop(pool.schedule_with_fixed_delay(MS, Duration::ZERO, || ())));
+        assert_eq!(text(&*delay), Some("the delay of a series is zero"));
+    });
 }
 
 #[test]
@@ -440,11 +442,7 @@ fn shutdown_now_hands_back_what_is_due_and_drops_the_rest() {
         let stuck = Stuck::new(&pool, 1);
         let (due, later) = (pool.schedule(Duration::ZERO, || 7), pool.schedule(HOUR, || 8));
         let series = pool.schedule_at_fixed_rate(HOUR, HOUR, || ());
-        // See above: when this has run, the due one is queued.
-        let (sender, receiver) = mpsc::channel();
-        let marker = ThreadPool::new(1).unwrap();
-        drop(marker.schedule(MS, move || sender.send(()).unwrap()));
-        receiver.recv().unwrap();
+        let_the_timer_call_what_is_due();
         let tasks = pool.shutdown_now();
         assert_eq!(tasks.len(), 1);
         assert!(later.join().unwrap_err().is_shut_down() && series.join().is_shut_down());

@@ -1,4 +1,8 @@
 //! The sizes that the formulas give, at their edges.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
+
+mod support;
 
 use scheduler::sizing::{cpu_bound, io_bound, littles_law, python_default};
 use std::time::Duration;

@@ -15,7 +15,8 @@ impl Elastic {
     /// Ends the pool, in one of the ways of [`Shutdown`], and says what became of its work.
     ///
     /// New work is refused from now on, and so is what waits for room. A second call does what its mode
-    /// adds. Dropping the pool afterwards does not wait for the stragglers of a deadline.
+    /// adds. The report names a straggler by its thread's number and by the line that submitted it. Dropping
+    /// the pool afterwards does not wait for the stragglers of a deadline.
     ///
     /// # On a worker
     ///
