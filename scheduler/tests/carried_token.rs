@@ -1,10 +1,12 @@
 //! A task's token goes where its forks go, and nowhere else.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
 use scheduler::{CancellationToken, Context, ThreadPool, task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::sync::{Arc, mpsc, thread};
 use support::{each_size, each_size_from_two, pool, silence_thrown, throw, wait_until, watchdog};
@@ -218,10 +220,10 @@ fn a_stranger_on_top_of_the_task() {
     watchdog("a_stranger_on_top_of_the_task", || {
         waits(|| stranger().join().expect("no panic"));
         waits(|| {
-            let (done, is_done) = mpsc::channel();
-            let handle = stranger();
-            drop(scheduler::spawn(move || done.send(())));
-            while is_done.try_recv().is_err() {
+            let done = Arc::new(AtomicBool::new(false));
+            let (handle, last) = (stranger(), Arc::clone(&done));
+            drop(scheduler::spawn(move || last.store(true, Ordering::SeqCst)));
+            while !done.load(Ordering::SeqCst) {
                 assert_eq!(scheduler::yield_now(), Some(scheduler::Yield::Executed));
                 has_token();
             }

@@ -1,5 +1,7 @@
 //! No panic of the user's loses a worker: whatever throws, and wherever, the pool has the same threads
 //! afterwards, all of them do their part, and it ends as it should.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 

@@ -1,4 +1,6 @@
 //! Tokens with a deadline: when they are cancelled, what children have of it, and what is left behind.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
 
 mod support;
 
