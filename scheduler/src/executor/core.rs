@@ -8,20 +8,20 @@
 //! ended. The executor has a [`Lifecycle`] of its own as well, as if it were a pool with one worker:
 //! that *worker* exits when the executor is closed and empty.
 
+use super::closure::Origin;
 use super::metrics::{Counts, Timings};
 use super::queue::{Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
-use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
-use crate::job::party::{Entry, Handle, Orphan};
+use crate::job::cell::{Fate, Reason};
+use crate::job::party::{Entry, Orphan};
 use crate::job::{Header, JobRef};
 use crate::pool::gate::{Passage, Stripe};
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::{Registry, Running};
 use crate::sync::{Arc, Counter, Instant, Mutex};
-use crate::unwind::{self, Payload};
+use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -30,12 +30,12 @@ use std::ptr::NonNull;
 pub(crate) struct Core {
     /// Of every ticket.
     ticket: Header,
-    queue: Queue<Entry>,
-    life: Lifecycle,
-    registry: Arc<Registry>,
+    pub(super) queue: Queue<Entry>,
+    pub(super) life: Lifecycle,
+    pub(super) registry: Arc<Registry>,
     pub(super) name: String,
     pub(super) policy: RejectionPolicy,
-    slots: Box<[CachePadded<Slot>]>,
+    pub(super) slots: Box<[CachePadded<Slot>]>,
     counts: Mutex<Counts>,
     pub(super) built: Instant,
 }
@@ -69,18 +69,6 @@ impl Core {
             counts: Mutex::new(Counts::default()),
             built: Instant::now(),
         }
-    }
-
-    pub(super) fn queue(&self) -> &Queue<Entry> {
-        &self.queue
-    }
-
-    pub(super) fn life(&self) -> &Lifecycle {
-        &self.life
-    }
-
-    pub(super) fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
@@ -121,7 +109,7 @@ impl Core {
         let pushed = this.queue.push(rooms, place, displaces, |number| {
             let entered = this.life.enter(stripe);
             debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
-            make(Origin { core: this, number: Some(number), site, at })
+            make(Origin::of_queue(this, number, site, at))
         });
         match &pushed {
             Pushed::In { tickets, roots, .. } => {
@@ -153,7 +141,7 @@ impl Core {
     }
 
     /// Where the calling thread counts in the executor's gate.
-    fn stripe(&self) -> Stripe {
+    pub(super) fn stripe(&self) -> Stripe {
         match self.registry.own_worker() {
             Some(worker) => Stripe::of_worker(worker.index()),
             None => Stripe::outside(),
@@ -214,7 +202,7 @@ impl Core {
     }
 
     /// That closure is dropped by its handle: it leaves the queue at once.
-    fn withdraw(&self, number: u64) {
+    pub(super) fn withdraw(&self, number: u64) {
         let (entry, told) = self.queue.remove(number);
         drop(told);
         if let Some(entry) = entry {
@@ -229,182 +217,9 @@ unsafe fn redeem(header: NonNull<Header>) {
     let core = header.cast::<Core>().as_ptr().cast_const();
     // SAFETY: `submit_ticket` gave this reference up, and the caller has the one right to it.
     let core = unsafe { Arc::from_raw(core) };
-    // Here to the end: what runs may be the last that needs it.
     Core::redeem(&core);
-}
-
-/// Whence a closure comes.
-#[derive(Clone, Copy)]
-pub(super) struct Origin<'a> {
-    core: &'a Arc<Core>,
-    /// `None`: it was never queued.
-    number: Option<u64>,
-    site: &'static Location<'static>,
-    at: Option<Instant>,
-}
-
-impl<'a> Origin<'a> {
-    /// Of a closure that its submitter runs.
-    pub(super) fn of_caller(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
-        Self { core, number: None, site, at: None }
-    }
-
-    /// The closure's cell.
-    pub(super) fn cell<F, T>(self, f: F) -> (Entry, Handle<T>)
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        let Self { core, number, site, at } = self;
-        let stay = number.map(|number| Stay { core: Arc::clone(core), number });
-        let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
-        let owner = Admission { core: NonNull::from(&**core), role, site, at };
-        let closure = move || {
-            if let Some(stay) = stay {
-                stay.end();
-            }
-            f()
-        };
-        // SAFETY: closure and value own what they use; for the owner see there.
-        unsafe { cell::new(closure, owner) }
-    }
-}
-
-/// A queued closure's own sign that it is queued, dropped with it if it does not run.
-struct Stay {
-    core: Arc<Core>,
-    number: u64,
-}
-
-impl Stay {
-    /// The closure runs: it has left the queue already.
-    fn end(self) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: taken once, and the rest of it needs no drop.
-        drop(unsafe { std::ptr::read(&raw const this.core) });
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.core.withdraw(self.number);
-    }
-}
-
-/// The executor of a cell.
-///
-/// The pointer stays valid until [`Owner::ended`]: whoever uses an entry up holds a reference to the
-/// core meanwhile, as a ticket, an executor or a [`Stay`].
-#[derive(Clone, Copy)]
-struct Admission {
-    core: NonNull<Core>,
-    role: Role,
-    site: &'static Location<'static>,
-    /// When it was submitted, if that is to be known.
-    at: Option<Instant>,
-}
-
-/// What a closure is to its executor.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// Counted until it has ended.
-    Queued,
-    /// Its submitter runs it: it is not counted.
-    RunByCaller,
-    /// Taken back by `shutdown_now`: the executor may be gone.
-    Left,
-}
-
-// SAFETY: `Core` is `Sync`.
-unsafe impl Send for Admission {}
-
-impl Admission {
-    /// `None`: the closure has left it.
-    fn core(&self) -> Option<&Core> {
-        match self.role {
-            Role::Left => None,
-            // SAFETY: see the type.
-            Role::Queued | Role::RunByCaller => Some(unsafe { self.core.as_ref() }),
-        }
-    }
-
-    /// The same, if it counts the closure.
-    fn counting(&self) -> Option<&Core> {
-        self.core().filter(|_| self.role == Role::Queued)
-    }
-}
-
-impl Owner for Admission {
-    /// A handle can be kept when the executor is gone.
-    const OUTLIVES_HANDLE: bool = false;
-
-    fn cancels(self) -> bool {
-        self.counting().is_some_and(|core| {
-            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
-        })
-    }
-
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        struct End<'a>(&'a Running);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.end();
-            }
-        }
-        let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
-        // Run by somebody who is no worker, or of another pool.
-        let Some((core, worker)) = own else { return unwind::catch(closure) };
-        if self.role != Role::Queued {
-            return unwind::catch(|| core.registry.run_root(self.site, closure));
-        }
-        let slot = &core.slots[worker.index()];
-        let begun = self.at.map(|at| {
-            let now = Instant::now();
-            (now, now - at)
-        });
-        let result = unwind::catch(|| {
-            slot.running.begin(self.site);
-            let _end = End(&slot.running);
-            if core.life.was_closed() {
-                slot.running.note_begin(core.life.closed_for());
-            }
-            core.registry.run_root(self.site, closure)
-        });
-        if result.is_ok() {
-            slot.completed.add(1)
-        } else {
-            slot.panicked.add(1)
-        }
-        if let (Some(timings), Some((begun, waited))) = (&slot.timings, begun) {
-            timings.record(waited, Instant::now() - begun);
-        }
-        result
-    }
-
-    fn unclaimed(self) -> Unclaimed {
-        match self.core() {
-            Some(core) => core.registry.unclaimed(),
-            // The panic hook has reported it.
-            None => Unclaimed(Box::new(unwind::drop_quietly)),
-        }
-    }
-
-    fn ended(self, fate: Fate) {
-        let Some(core) = self.counting() else { return };
-        match fate {
-            Fate::Ran => core.registry.leave(Fate::Ran),
-            Fate::Cancelled => {
-                core.count(|counts| counts.cancelled += 1);
-                core.leave_pool(core.queue.cancelled(), Fate::Cancelled);
-            }
-        }
-        core.pass(core.life.leave(core.stripe(), fate));
-    }
-
-    fn orphan(self) -> Option<Self> {
-        self.ended(Fate::Cancelled);
-        Some(Self { role: Role::Left, ..self })
-    }
+    // It may be the last, and then takes the user's policy along.
+    unwind::drop_quietly(core);
 }
 
 impl fmt::Debug for Core {

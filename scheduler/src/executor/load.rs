@@ -1,6 +1,7 @@
 //! What is submitted at a time: a closure, or many that go in together.
 
-use super::core::{Core, Origin};
+use super::closure::Origin;
+use super::core::Core;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Handle};
 use crate::sync::Arc;

@@ -96,7 +96,7 @@ impl Executor {
             let recorders = core.slots().map(|slot| slot.timings.as_deref().map(part));
             recorders.collect::<Option<Vec<_>>>().map(|all| Histogram::of(all.into_iter()))
         };
-        let figures = core.queue().figures();
+        let figures = core.queue.figures();
         let counts = core.counts();
         ExecutorMetrics {
             queue_len: figures.len,

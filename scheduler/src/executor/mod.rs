@@ -1,6 +1,7 @@
 //! Submitting with a bound: a queue of one's own in front of a pool's workers.
 
 mod builder;
+mod closure;
 mod core;
 mod histogram;
 mod load;
@@ -64,12 +65,12 @@ impl Executor {
 
     /// How many closures wait to start, now. Never more than the [`capacity`](Self::capacity).
     pub fn queue_len(&self) -> usize {
-        self.core.queue().figures().len
+        self.core.queue.figures().len
     }
 
     /// How many closures may wait to start. `None`: as many as fit in memory.
     pub fn capacity(&self) -> Option<usize> {
-        Some(self.core.queue().capacity()).filter(|&capacity| capacity != usize::MAX)
+        Some(self.core.queue.capacity()).filter(|&capacity| capacity != usize::MAX)
     }
 
     fn core(&self) -> &Arc<Core> {

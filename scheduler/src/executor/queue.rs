@@ -19,7 +19,6 @@
 //! - A place *without* is only told to try again; nothing is kept for it. Workers stand so: a worker
 //!   runs other jobs meanwhile, one of which may have to wait for room on top of it, and that one would
 //!   never get what is kept for the worker below.
-//!
 //! - A thread that blocks *looks* for itself, now and then, whether it has been given room. So the wake,
 //!   which costs the worker more than a small task, can wait until the queue is half empty, where it is
 //!   worth many pushes: `untold` are those who have been given room, and will be told by then.

@@ -56,11 +56,11 @@ impl Executor {
                 stopped || self.is_terminated()
             }
             _ => {
-                wait(&core.life().on_exit());
+                wait(&core.life.on_exit());
                 true
             }
         };
-        let tally = core.life().tally();
+        let tally = core.life.tally();
         let cancelled = tally.cancelled_since(before);
         let running = if stopped { 0 } else { tally.roots() };
         ShutdownReport {
@@ -113,7 +113,7 @@ impl Executor {
     /// Runs other jobs of the worker's pool meanwhile, each to its end. In one of the executor's own
     /// closures it can only end by the time.
     pub fn await_termination(&self, timeout: Duration) -> bool {
-        let life = self.core().life();
+        let life = &self.core().life;
         let exit = life.on_exit();
         // A time beyond what the clock can say is no deadline.
         let Some(deadline) = Instant::now().checked_add(timeout) else {
@@ -129,19 +129,19 @@ impl Executor {
 
     /// Whether the executor has been shut down, or is being. Not whether its pool is.
     pub fn is_shut_down(&self) -> bool {
-        self.core().queue().is_closed()
+        self.core().queue.is_closed()
     }
 
     /// Whether the executor has been shut down and all of its closures have ended.
     pub fn is_terminated(&self) -> bool {
-        self.core().life().workers() == 0
+        self.core().life.workers() == 0
     }
 
     /// Refuses what comes from now on. What there was of its closures just before.
     fn close(&self) -> Tally {
         let core = self.core();
-        drop(core.queue().close());
-        let closing = core.life().close();
+        drop(core.queue.close());
+        let closing = core.life.close();
         core.pass(closing.passage);
         closing.before
     }
@@ -149,7 +149,7 @@ impl Executor {
     fn cancel_queued(&self) {
         let core = self.core();
         // What is on its way to run is dropped as well.
-        core.life().cancel(false);
+        core.life.cancel(false);
         core.cancel_queued();
     }
 }

@@ -17,6 +17,11 @@ impl Executor {
     /// Queues a closure, or does what the executor's [policy](crate::RejectionPolicy) says if there is
     /// no room.
     ///
+    /// A thread that has to wait blocks, after it has given way a few times. Threads, and the futures of
+    /// [`submit_async`](Self::submit_async), get room in the order in which they came. While the
+    /// queue stays more than half full, a blocked thread can learn of its room late: by as long again
+    /// as it has waited, and by 32 ms at most.
+    ///
     /// # Errors
     ///
     /// The closure comes back unrun if the executor or its pool has been shut down, if the policy
@@ -191,7 +196,7 @@ impl Executor {
             Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
             Pushed::Full { len } => len,
         };
-        let capacity = core.queue().capacity();
+        let capacity = core.queue.capacity();
         let verdict = if rooms > capacity {
             Verdict::Abort
         } else {
@@ -236,7 +241,7 @@ impl Executor {
         }
         // A time beyond what the clock can say is no deadline.
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
-        let helps = rooms == 1 && core.registry().own_worker().is_some();
+        let helps = rooms == 1 && core.registry.own_worker().is_some();
         // A worker need not stand in line where it can make room itself.
         let mut place: Option<Waiting> = None;
         let mut tries = helps;

@@ -30,7 +30,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// `None`: the executor is shut down.
     pub(super) fn new(core: &Arc<Core>, rooms: usize, stance: Stance) -> Option<Self> {
-        let place = core.queue().stand(rooms, stance)?;
+        let place = core.queue.stand(rooms, stance)?;
         Some(Self { core: Arc::clone(core), place, used: false })
     }
 
@@ -77,7 +77,7 @@ impl Waiting {
         loop {
             let look = Instant::now() + pause;
             let until = deadline.map_or(look, |deadline| deadline.min(look));
-            if latch.wait_until(until) || self.core.queue().is_given(&self.place) {
+            if latch.wait_until(until) || self.core.queue.is_given(&self.place) {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= until) {
@@ -105,7 +105,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.place.latch().unwatch();
         if !self.used {
-            self.core.queue().give_up(&self.place);
+            self.core.queue.give_up(&self.place);
         }
     }
 }

@@ -178,6 +178,18 @@ mod atomics {
                     pause();
                     self.0.compare_exchange(current, new, success, failure)
                 }
+
+                #[allow(dead_code, reason = "as above")]
+                pub(crate) fn compare_exchange_weak(
+                    &self,
+                    current: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    pause();
+                    self.0.compare_exchange_weak(current, new, success, failure)
+                }
             }
 
             impl $(<$parameter>)? fmt::Debug for $name $(<$parameter>)? {
@@ -210,7 +222,7 @@ mod atomics {
     arithmetic! {
         AtomicU8, u8, fetch_or, fetch_and;
         AtomicU64, u64, fetch_add, fetch_sub, fetch_or;
-        AtomicUsize, usize, fetch_add, fetch_sub;
+        AtomicUsize, usize, fetch_add, fetch_sub, fetch_or, fetch_and;
     }
 
     impl AtomicU64 {

@@ -54,7 +54,8 @@ impl ThreadPool {
     ///
     /// New work is refused from now on, and running work is asked to stop, through
     /// [`task::is_cancelled`](crate::task::is_cancelled). Installed closures, whose callers wait, and
-    /// forks run on. This does not wait for them: that is for
+    /// forks run on; so do those in the queue of an [`Executor`](crate::Executor), which has a
+    /// `shutdown_now` of its own. This does not wait for them: that is for
     /// [`shutdown`](Self::shutdown), or the pool's drop, afterwards.
     ///
     /// A closure that a worker picks, or another thread submits, at this very moment may run instead of

@@ -104,6 +104,18 @@ const FOUND_BY: &[Seeded] = &[
     pct("CellClaimIgnored", "handles_at_random"),
     random("TokenChildUnseen", "children_of_a_cancelled_token"),
     pct("TokenWaiterUnseen", "children_of_a_cancelled_token"),
+    random("AdmitIgnoresClose", "executors_at_random"),
+    pct("AdmitIgnoresClose", "executors_at_random"),
+    random("AdmitStandsBlindly", "executors_at_random"),
+    pct("AdmitStandsBlindly", "executors_at_random"),
+    random("AdmitKeepsWake", "executors_at_random"),
+    pct("AdmitKeepsWake", "executors_at_random"),
+    random("AdmitTakeTellsNobody", "executors_at_random"),
+    pct("AdmitTakeTellsNobody", "executors_at_random"),
+    random("AdmitCloseTellsNobody", "executors_at_random"),
+    pct("AdmitCloseTellsNobody", "executors_at_random"),
+    random("AdmitTicketEnds", "executors_at_random"),
+    pct("AdmitTicketEnds", "executors_at_random"),
 ];
 
 /// Faults that are none where all operations are sequentially consistent.
@@ -169,6 +181,18 @@ const ORDERINGS: &[&str] = &[
 
 /// Others that no program here can be counted on to find, and why.
 const NOT_HERE: &[(&str, &str)] = &[
+    (
+        "AdmitRemoveTellsNobody",
+        "the next closure that is taken makes up for it; loom's model takes none",
+    ),
+    (
+        "AdmitUntoldForgotten",
+        "who is not told looks for itself in the end; loom's models have no clock",
+    ),
+    (
+        "AdmitOwesNothing",
+        "leaves a ticket in a pool that has ended: no program looks there; loom's does",
+    ),
     ("SlabForgetsUncarved", "cells come from the system here"),
     ("SlabForgetsReturns", "cells come from the system here"),
     ("HeldRootUncounted", "no program opens a scope in place while its pool ends; loom's do"),

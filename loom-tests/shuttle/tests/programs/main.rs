@@ -11,6 +11,7 @@
 //!   schedule that a failed search has kept, again (see `record.rs`).
 
 mod ending;
+mod executor;
 mod handles;
 mod kill_table;
 mod ledger;
@@ -135,6 +136,9 @@ programs! {
         shutdown_from_a_job,
         cancel_behind_stuck_workers,
         short_lives,
+    }
+    executor, 2_000 schedules {
+        executors_at_random,
     }
     handles, 1_000 schedules {
         handles_at_random,
