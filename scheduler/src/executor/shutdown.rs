@@ -157,7 +157,7 @@ impl Executor {
 /// What runs now.
 fn stragglers(core: &Core) -> Vec<Straggler> {
     let mut stragglers = Vec::new();
-    let closed_for = core.life().closed_for();
+    let closed_for = core.life.closed_for();
     for (worker, slot) in core.slots().enumerate() {
         let sites = slot.running.sites();
         stragglers.extend(sites.map(|(spawned_at, begun)| Straggler {
