@@ -119,6 +119,7 @@ models! {
         deadline_against_a_claim: None,
         worker_exits_while_it_is_listed: Some(3),
         claim_against_a_worker_that_did_not_search: None,
+        stale_token_against_the_next_sleep: None,
         leaver_wakes_a_sleeper_that_it_counts: None,
         canceller_wakes_a_sleeper_that_it_counts: None,
     }

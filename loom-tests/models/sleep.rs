@@ -233,10 +233,11 @@ pub(super) fn latch_and_claim_at_once() {
     ledger::all_ran(1);
 }
 
-/// Worker 1 of two goes to sleep on a latch, up to a deadline, while `f` runs. (No rig: what its workers do beforehand
-/// would order more. Nor a loop that yields: after a yield loom shows no old values.)
+/// Worker 1 of three goes to sleep on a latch, up to a deadline, while `f` runs; the third is busy.
+/// (No rig: what its workers do beforehand would order more. Nor a loop that yields: after a yield loom
+/// shows no old values.)
 fn against_a_sleeper(deadline: Option<Instant>, f: impl FnOnce(&Sleep, *const Latch)) {
-    let shared = Rc::new((Sleep::new(2), Latch::new()));
+    let shared = Rc::new((Sleep::new(3), Latch::new()));
     let sleeper = Rc::clone(&shared);
     let sleeper = spawn(move || {
         let (sleep, latch) = &*sleeper;
@@ -294,4 +295,28 @@ pub(super) fn canceller_wakes_a_sleeper_that_it_counts() {
             unsafe { Latch::set(latch) };
         }
     });
+}
+
+/// A worker may find that it was claimed before it parks; the token of that claim must not end its next
+/// sleep.
+pub(super) fn stale_token_against_the_next_sleep() {
+    let shared = Rc::new((Sleep::new(3), Latch::new()));
+    let sleeper = Rc::clone(&shared);
+    let sleeper = spawn(move || {
+        let (sleep, latch) = &*sleeper;
+        sleep.enlist(1);
+        for _ in 0..2 {
+            let prepared = sleep.prepare(1, false);
+            heavy();
+            if prepared.sleep(latch, None) == Woken::ToSearch {
+                sleep.leave_search(|| true);
+            } else {
+                assert!(latch.is_set());
+            }
+        }
+    });
+    shared.0.announce_to(1);
+    // SAFETY: `shared` keeps it alive.
+    unsafe { Latch::set(&raw const shared.1) };
+    join(sleeper);
 }

@@ -123,6 +123,7 @@ models! {
     deadline_against_a_claim,
     worker_exits_while_it_is_listed,
     claim_against_a_worker_that_did_not_search,
+    stale_token_against_the_next_sleep,
     leaver_wakes_a_sleeper_that_it_counts,
     canceller_wakes_a_sleeper_that_it_counts,
 

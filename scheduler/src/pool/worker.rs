@@ -297,8 +297,13 @@ impl Worker {
     }
 
     fn take_inbox(&self) -> Option<JobRef> {
+        let inbox = &self.registry.slot(self.index).inbox;
+        // A look before the fence of a steal: it is empty unless there is a broadcast.
+        if inbox.is_empty() {
+            return None;
+        }
         loop {
-            match self.registry.slot(self.index).inbox.steal() {
+            match inbox.steal() {
                 Steal::Success(job) => return Some(job),
                 Steal::Empty => return None,
                 Steal::Retry => spin_loop(),
