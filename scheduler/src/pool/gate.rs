@@ -37,7 +37,7 @@
 
 use crate::job::cell::Fate;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicU64, Mutex, OUTSIDE_STRIPES, Ordering, thread_number};
+use crate::sync::{AtomicU64, Mutex, OUTSIDE_STRIPES, Ordering, outside_stripe};
 use crossbeam_utils::CachePadded;
 
 /// Of a stripe: closed.
@@ -72,7 +72,7 @@ impl Stripe {
 
     /// Of the calling thread, if it is none.
     pub(crate) fn outside() -> Self {
-        Self(thread_number() % OUTSIDE_STRIPES)
+        Self(outside_stripe())
     }
 }
 

@@ -230,7 +230,7 @@ macro_rules! thread_local_const {
 pub(crate) use thread_local_const;
 pub(crate) use thread_local_const as thread_local_lazy;
 
-/// Only the stripe of the outside follows from it, and there is one.
-pub(crate) const fn thread_number() -> usize {
+/// The only one.
+pub(crate) const fn outside_stripe() -> usize {
     0
 }

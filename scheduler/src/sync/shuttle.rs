@@ -101,7 +101,7 @@ pub(crate) const OUTSIDE_STRIPES: usize = 1;
 /// How many values the stand-in's injector takes in its life.
 pub(crate) const INJECTOR_BLOCK: usize = 32;
 
-/// Only the stripe of the outside follows from it, and there is one.
-pub(crate) const fn thread_number() -> usize {
+/// The only one.
+pub(crate) const fn outside_stripe() -> usize {
     0
 }

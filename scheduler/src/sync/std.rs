@@ -63,17 +63,17 @@ pub(crate) const BUNDLE_SIZE: usize = 64;
 /// of them meet in one; fewer: less memory for each pool, and less to go through.
 pub(crate) const OUTSIDE_STRIPES: usize = 8;
 
-/// A number for the calling thread, counted up as threads first ask for theirs: threads that begin
-/// together get different ones, also modulo a small number.
+/// The stripe of the calling thread, if it is no worker. Dealt out in turn, as threads first ask for
+/// theirs: those that begin together get different ones.
 #[inline]
-pub(crate) fn thread_number() -> usize {
+pub(crate) fn outside_stripe() -> usize {
     use std::cell::Cell;
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     std::thread_local! { static MINE: Cell<Option<usize>> = const { Cell::new(None) } }
     let first = || {
-        let number = NEXT.fetch_add(1, super::Ordering::Relaxed);
-        MINE.set(Some(number));
-        number
+        let stripe = NEXT.fetch_add(1, super::Ordering::Relaxed) % OUTSIDE_STRIPES;
+        MINE.set(Some(stripe));
+        stripe
     };
     MINE.get().unwrap_or_else(first)
 }
