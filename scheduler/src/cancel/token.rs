@@ -27,6 +27,7 @@ use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, AtomicBool, AtomicUsize, Instant, Mutex, Ordering};
 use crate::unwind::{self, Payload};
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Waker;
 
 /// Tells work that it should stop.
@@ -339,6 +340,10 @@ impl CancellationToken {
         (state.children.len(), state.waiters.len())
     }
 }
+
+// Whatever panics does so outside the locks, where nothing is half-done.
+impl UnwindSafe for CancellationToken {}
+impl RefUnwindSafe for CancellationToken {}
 
 impl Clone for CancellationToken {
     fn clone(&self) -> Self {
