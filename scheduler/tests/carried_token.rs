@@ -399,7 +399,7 @@ fn a_search_ends_early() {
     });
 }
 
-/// Cancelled from outside while all workers are in the middle of it.
+/// Cancelled from outside while workers are in the middle of it.
 #[test]
 fn cancelled_from_outside() {
     each_size("cancelled_from_outside", |workers| {
@@ -410,7 +410,8 @@ fn cancelled_from_outside() {
             let (pool, started) = (Arc::clone(&pool), Arc::clone(&started));
             thread::spawn(move || endless(&pool, &inside, &started))
         };
-        wait_until(|| started.load(Ordering::SeqCst) == workers);
+        // Not on all: a worker may have taken another one's second branch before its own share.
+        wait_until(|| started.load(Ordering::SeqCst) > 0);
         token.cancel();
         runs.join().expect("no panic");
     });
