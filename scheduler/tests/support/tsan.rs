@@ -136,6 +136,10 @@ pub(crate) mod mpsc {
             state.values.pop_front().ok_or(RecvError)
         }
 
+        pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
+            std::iter::from_fn(|| self.recv().ok())
+        }
+
         pub(crate) fn recv_timeout(&self, patience: Duration) -> Result<T, RecvTimeoutError> {
             let mut state = self.0.state.lock();
             self.0.changed.wait_while_for(&mut state, |state| state.is_waited_for(), patience);

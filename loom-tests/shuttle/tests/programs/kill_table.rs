@@ -207,6 +207,14 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("TokenChildStays", "keeps memory, and changes nothing else: a model of loom's looks for it"),
     ("LatchWatchIgnoresSet", "changes nothing that can be observed, see the kill table of loom"),
     ("LatchTouchedAfterSet", "reads freed memory: noticed when there is nonsense in it, by luck"),
+    ("ExpiryIgnoresCall", "no program has an elastic pool; loom's models do"),
+    ("ExpiryIgnoresGrant", "as above"),
+    ("ExpiryStaysCounted", "as above"),
+    ("CloseForgetsIdle", "as above"),
+    ("CloseForgetsWaiting", "as above"),
+    ("GrantTellsNobody", "as above"),
+    ("GrantUncounted", "as above"),
+    ("ClosingForgets", "nothing is delayed here, where the clock stands still"),
     ("ParkIgnoresToken", "shuttle's park may end without a reason, as std's, and that helps"),
 ];
 
