@@ -35,11 +35,11 @@ fn the_memory_model_names_what_exists() {
     let faults: BTreeSet<String> = faults().map(|(name, _)| name).collect();
     let column = last_column(&text);
     assert!(column.len() > 30, "the tables were not found");
-    // The one row that models do not reach.
+    // Rows that models do not reach.
     let known = |name: &&&str| {
         is_model(name)
             || faults.contains(**name)
-            || ["global_pool", "scheduler/tests", "fork"].contains(*name)
+            || ["global_pool", "schedule", "scheduler/tests", "fork"].contains(*name)
     };
     let unknown: Vec<_> = column.iter().filter(|name| !known(name)).collect();
     assert!(unknown.is_empty(), "neither a model nor a fault: {unknown:?}");
