@@ -1,11 +1,10 @@
-//! Many handles at once: who waits for the first to finish, and who may come in.
+//! Many handles at once: who waits for the first to finish, and how many may be in.
 
 use super::ledger;
 use super::rig::{join, spawn};
 use crate::completion::limit::Limit;
 use crate::completion::ready::Ready;
 use crate::sync::Instant;
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -53,63 +52,40 @@ pub(super) fn completion_against_a_poll() {
     }
 }
 
-/// A limit of one, and who is inside.
-struct Gate {
-    limit: Limit<u64>,
-    inside: RefCell<Vec<u64>>,
-}
-
-impl Gate {
-    fn new() -> Rc<Self> {
-        Rc::new(Self { limit: Limit::new(1), inside: Default::default() })
-    }
-
-    fn let_in(&self, entry: u64) {
-        let mut inside = self.inside.borrow_mut();
-        inside.push(entry);
-        assert_eq!(inside.len(), 1, "more than the limit");
-        ledger::run(entry as usize);
-    }
-
-    fn enter(&self, number: u64) {
-        self.limit.enter(number, number, |entry| self.let_in(entry));
-    }
-
-    /// It ends inside. Its room is free before it says so.
-    fn end(&self, number: u64) {
-        self.inside.borrow_mut().retain(|&entry| entry != number);
-        let waiting = self.limit.leave(number, |entry| self.let_in(entry));
-        assert_eq!(waiting, None);
+/// The holder of a ticket runs what waits, until it has no ticket any more.
+fn run_all(limit: &Limit<usize>) {
+    while let Some(number) = limit.take() {
+        ledger::run(number);
+        if !limit.goes_on() {
+            return;
+        }
     }
 }
 
-/// One ends while another comes, and a third waits: both get in, one after the other.
+/// The last one ends while another comes: who waits is not left without a ticket.
 pub(super) fn limit_end_against_enter() {
-    let gate = Gate::new();
-    gate.enter(0);
-    gate.enter(1);
-    let ends = Rc::clone(&gate);
-    let thread = spawn(move || ends.end(0));
-    gate.enter(2);
+    let limit = Rc::new(Limit::new(1));
+    assert!(limit.enter(0));
+    let ends = Rc::clone(&limit);
+    let thread = spawn(move || run_all(&ends));
+    if limit.enter(1) {
+        run_all(&limit);
+    }
     join(thread);
-    assert_eq!((ledger::runs(0), ledger::runs(1), ledger::runs(2)), (1, 1, 0));
-    gate.end(1);
-    gate.end(2);
-    ledger::all_ran(3);
+    ledger::all_ran(2);
+    assert!(limit.enter(2), "the ticket is free");
 }
 
-/// The one that waits is aborted while the one inside ends: it was let in, or has its entry back.
-pub(super) fn limit_abort_against_end() {
-    let gate = Gate::new();
-    gate.enter(0);
-    gate.enter(1);
-    let ends = Rc::clone(&gate);
-    let thread = spawn(move || ends.end(0));
-    let returned = gate.limit.leave(1, |entry| gate.let_in(entry));
-    join(thread);
-    assert_eq!(returned.is_some(), ledger::runs(1) == 0);
-    gate.inside.borrow_mut().clear();
-    // Either way there is room again.
-    gate.enter(2);
-    assert_eq!(ledger::runs(2), 1);
+/// Three come and two tickets are at work, never more; each entry is taken once.
+pub(super) fn limit_of_two_against_three() {
+    let limit = Rc::new(Limit::new(2));
+    let holders: Vec<_> = (0..3).filter(|&number| limit.enter(number)).collect();
+    assert_eq!(holders, [0, 1]);
+    let threads = [0, 1].map(|_| {
+        let limit = Rc::clone(&limit);
+        spawn(move || run_all(&limit))
+    });
+    threads.into_iter().for_each(join);
+    ledger::all_ran(3);
+    assert!(limit.enter(3) && limit.enter(4) && !limit.enter(5));
 }

@@ -95,11 +95,11 @@ models! {
         cell_discarded_against_abort: None,
     }
     completion {
-        completions_against_next: None,
+        completions_against_next: Some(3),
         completion_against_a_deadline: None,
         completion_against_a_poll: None,
         limit_end_against_enter: None,
-        limit_abort_against_end: None,
+        limit_of_two_against_three: None,
     }
     sleep {
         sleep_one_worker_outside: Some(3),

@@ -104,7 +104,7 @@ models! {
     completion_against_a_deadline,
     completion_against_a_poll,
     limit_end_against_enter,
-    limit_abort_against_end,
+    limit_of_two_against_three,
 
     sleep_one_worker_outside,
     sleep_one_worker_two_jobs,

@@ -59,10 +59,10 @@ fn what_finished_before_the_call_comes_as_well() {
 fn each_result_comes_once() {
     inside_and_outside("each_result_comes_once", |pool| {
         let spawn = |n| pool.spawn(move || if n % 7 == 3 { throw("third") } else { n });
-        let mut results = as_completed((0..500).map(spawn));
+        let results = as_completed((0..500).map(spawn));
         let mut seen = vec![false; 500];
         assert_eq!(results.len(), 500);
-        while let Some((index, result)) = results.next() {
+        for (index, result) in results {
             assert!(!std::mem::replace(&mut seen[index], true), "{index} came twice");
             match result {
                 Ok(n) => assert_eq!(n, index),

@@ -21,7 +21,7 @@ fn all_results_in_the_order_of_the_closures() {
     inside_and_outside("all_results_in_the_order_of_the_closures", |pool| {
         let results = pool.invoke_all((0..300).map(|n| move || n));
         assert!(results.into_iter().map(Result::unwrap).eq(0..300));
-        assert!(pool.invoke_all([(); 0].map(|()| || ())).is_empty());
+        assert!(pool.invoke_all(None::<fn()>).is_empty());
     });
 }
 
@@ -137,7 +137,7 @@ fn no_time_at_all() {
         }
         assert_eq!(drops.count(), 10);
         stuck.release();
-        assert!(pool.invoke_all_timeout([(); 0].map(|()| || ()), Duration::MAX).is_empty());
+        assert!(pool.invoke_all_timeout(None::<fn()>, Duration::MAX).is_empty());
     });
 }
 
@@ -221,7 +221,7 @@ fn if_all_fail_all_failures_come_in_order() {
                 }
             }
         }
-        let none = pool.invoke_any([|| Ok::<(), u32>(()); 0]).unwrap_err();
+        let none = pool.invoke_any(None::<fn() -> Result<(), u32>>).unwrap_err();
         assert!(none.failures().is_empty());
         assert_eq!(none.to_string(), "there was no closure to run");
     });

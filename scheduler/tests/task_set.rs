@@ -336,7 +336,7 @@ fn an_aborted_one_makes_room() {
 #[test]
 fn a_cancelling_shutdown_drops_what_waits() {
     watchdog("a_cancelling_shutdown_drops_what_waits", || {
-        // Many: each makes room for the next, which is not to be a recursion.
+        // Many: it is not to be a recursion.
         let many = if cfg!(debug_assertions) { 20_000 } else { 200_000 };
         let (pool, stuck) = stuck();
         let drops = Drops::default();
@@ -349,10 +349,59 @@ fn a_cancelling_shutdown_drops_what_waits() {
             let shutdown = s.spawn(|| pool.shutdown(Shutdown::CancelQueued));
             wait_until(|| drops.count() == many);
             stuck.release();
-            assert_eq!(shutdown.join().unwrap().cancelled, many);
+            assert_eq!(shutdown.join().unwrap().cancelled, 1, "the one place in the pool");
         });
         assert!(set.join_all().into_iter().all(|result| result.unwrap_err().is_shut_down()));
         assert_eq!(drops.count(), many);
+    });
+}
+
+#[test]
+fn what_comes_back_from_a_shutdown_runs_what_waits() {
+    watchdog("what_comes_back_from_a_shutdown_runs_what_waits", || {
+        for runs in [true, false] {
+            let (pool, stuck) = stuck();
+            let mut set = TaskSet::new(&pool).limit(2);
+            (0..50).for_each(|n| drop(set.spawn(move || n)));
+            let mut tasks = pool.shutdown_now();
+            assert_eq!(tasks.len(), 2);
+            stuck.release();
+            // It does not wait for what waits in the set.
+            drop(pool);
+            assert_eq!((set.len(), set.try_join_next().is_none()), (50, true));
+            let task = tasks.pop().unwrap();
+            if runs {
+                task.run();
+                assert_eq!(set.join_all().into_iter().map(Result::unwrap).sum::<u32>(), 1225);
+            } else {
+                drop(task);
+                let mut results = set.join_all().into_iter();
+                assert!(results.all(|result| result.unwrap_err().is_shut_down()));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_detached_panic_goes_to_the_panic_handler() {
+    watchdog("a_detached_panic_goes_to_the_panic_handler", || {
+        let unclaimed = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&unclaimed);
+        let pool = ThreadPool::builder()
+            .num_threads(1)
+            .panic_handler(move |_| {
+                counter.fetch_add(1, SeqCst);
+            })
+            .build()
+            .unwrap();
+        let stuck = Stuck::new(&pool, 1);
+        for mut set in sets(&pool) {
+            (0..3).for_each(|_| drop(set.spawn(|| throw("nobody looks"))));
+            set.detach_all();
+        }
+        stuck.release();
+        drop(pool);
+        assert_eq!(unclaimed.load(SeqCst), 12);
     });
 }
 

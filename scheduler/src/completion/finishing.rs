@@ -75,9 +75,8 @@ impl<T> Finishing<T> {
         mem::take(&mut self.handles).into_iter()
     }
 
-    /// The newest first: what the older ones make room for would only be begun to be aborted.
     pub(super) fn abort_all(&self) {
-        self.handles.values().rev().for_each(JoinHandle::abort);
+        self.handles.values().for_each(JoinHandle::abort);
     }
 }
 

@@ -244,8 +244,7 @@ where
             break;
         }
     }
-    // The newest first: it is the least likely to begin meanwhile.
-    handles.iter().rev().for_each(JoinHandle::abort);
+    handles.iter().for_each(JoinHandle::abort);
     handles.into_iter().map(JoinHandle::try_join).collect()
 }
 

@@ -20,7 +20,6 @@ use crate::pool::registry;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant, Mutex};
 use std::collections::VecDeque;
-use std::mem;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ impl Ready {
         {
             return Some(number);
         }
-        let earlier = mem::replace(&mut state.waiter, Some(waiter));
+        let earlier = state.waiter.replace(waiter);
         drop(state);
         drop(earlier);
         None

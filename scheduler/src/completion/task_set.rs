@@ -4,14 +4,13 @@ use super::finishing::Aborting;
 use super::limit::Limit;
 use super::ready::after;
 use super::timed_out::TimedOut;
-use crate::job::cell::Reason;
 use crate::job::error::JoinError;
-use crate::job::party::Entry;
+use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
 use crate::pool::global::current;
 use crate::pool::registry::Registry;
 use crate::sync::Arc;
-use crate::task::{AbortHandle, JoinHandle, Submit, prepare_on};
+use crate::task::{AbortHandle, JoinHandle, Submit, apart, requeue_on};
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
@@ -49,62 +48,70 @@ use std::time::Duration;
 pub struct TaskSet<T> {
     registry: Arc<Registry>,
     rooms: Option<Arc<Rooms>>,
-    /// With a limit: how many have been spawned.
-    spawned: u64,
     tasks: Aborting<T>,
 }
 
-/// What the closures of a set with a limit share.
+/// What the tickets of a set with a limit share.
 struct Rooms {
     registry: Arc<Registry>,
-    limit: Limit<Entry>,
+    limit: Limit<Orphan>,
 }
 
-/// A closure's place, inside the limit or before it. Goes when the closure has ended, or is dropped.
-struct Room {
-    number: u64,
+/// The right to run closures of the set, one at a time. Dropped instead of [run](Self::run), by a pool that is shutting
+/// down, it drops all that wait.
+struct Ticket {
     rooms: Arc<Rooms>,
+    site: &'static Location<'static>,
+    held: bool,
 }
 
 impl Rooms {
-    /// Not a method: loom's `Arc` has none.
-    fn submit<F, T>(
-        this: &Arc<Self>,
-        number: u64,
-        f: F,
-        site: &'static Location<'static>,
-    ) -> JoinHandle<T>
+    fn submit<F, T>(this: &Arc<Self>, f: F, site: &'static Location<'static>) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let room = Room { number, rooms: Arc::clone(this) };
-        let f = move || {
-            let _room = room;
-            f()
-        };
-        match prepare_on(&this.registry, f, site) {
-            Ok((entry, handle)) => {
-                this.limit.enter(number, entry, |entry| {
-                    this.registry.submit_root(entry.into_job());
-                });
-                handle
-            }
-            // The closure leaves without having come.
-            Err(_) => JoinHandle::refused(Reason::ShutDown),
+        let (closure, handle) = apart(f);
+        if this.limit.enter(closure) {
+            let ticket = Ticket { rooms: Arc::clone(this), site, held: true };
+            drop(this.registry.submit(move || ticket.run(), site));
         }
+        handle
     }
 }
 
-impl Drop for Room {
+impl Ticket {
+    fn run(self) {
+        let (rooms, site) = (Arc::clone(&self.rooms), self.site);
+        let mut ticket = Some(self);
+        while let Some(this) = &mut ticket {
+            this.run_one();
+            if !this.held {
+                return;
+            }
+            let next = || {
+                let ticket = ticket.take().expect("asked once");
+                move || ticket.run()
+            };
+            // Behind what the pool has: on the worker's own deque it would keep the worker from all else. A pool that
+            // is shutting down takes nothing new; then it goes on here.
+            drop(requeue_on(&rooms.registry, next, site));
+        }
+    }
+
+    fn run_one(&mut self) {
+        let closure = self.rooms.limit.take();
+        self.held = closure.is_some_and(|closure| {
+            closure.run();
+            self.rooms.limit.goes_on()
+        });
+    }
+}
+
+impl Drop for Ticket {
     fn drop(&mut self) {
-        // Behind what the pool has: on the worker's own deque it would overtake those that were let in before,
-        // and keep the worker from all else.
-        let let_in = |entry: Entry| self.rooms.registry.inject_root(entry.into_job());
-        let waiting = self.rooms.limit.leave(self.number, let_in);
-        if let Some(entry) = waiting {
-            // Its closure is being dropped just now; this is its end as a piece of the pool's work.
-            entry.cancel(Reason::Aborted);
+        while self.held {
+            self.held = self.rooms.limit.take().is_some();
         }
     }
 }
@@ -125,15 +132,15 @@ impl<T> TaskSet<T> {
     }
 
     fn on(registry: Arc<Registry>) -> Self {
-        Self { registry, rooms: None, spawned: 0, tasks: Aborting::new() }
+        Self { registry, rooms: None, tasks: Aborting::new() }
     }
 
     /// At most `n` of the closures that are spawned from now on are queued or running in the pool at once (0 is taken as
-    /// 1). The others wait in the set, in order; whoever ends one of them submits the next. Without this there is no
-    /// limit.
+    /// 1). The others wait in the set, in order; whoever ends one of them submits the next, behind what the pool has.
+    /// Without this there is no limit.
     ///
-    /// Those that wait are work of the pool as if they were queued there: a draining shutdown runs them, a cancelling
-    /// one drops each when its turn comes.
+    /// A draining shutdown of the pool also runs those that wait in the set, a cancelling one drops them; its report
+    /// does not count them. Closures that wait for each other need a limit that lets all of them in.
     ///
     /// # Examples
     ///
@@ -165,10 +172,7 @@ impl<T> TaskSet<T> {
         let site = Location::caller();
         let handle = match &self.rooms {
             None => self.registry.submit(f, site),
-            Some(rooms) => {
-                self.spawned += 1;
-                Rooms::submit(rooms, self.spawned, f, site)
-            }
+            Some(rooms) => Rooms::submit(rooms, f, site),
         };
         let aborter = handle.abort_handle();
         self.insert(handle);

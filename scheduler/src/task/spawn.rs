@@ -2,8 +2,8 @@
 
 use super::JoinHandle;
 use crate::admission::{Rejected, RejectedReason};
+use crate::job::JobRef;
 use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
-use crate::job::party::Entry;
 use crate::pool::ThreadPool;
 use crate::pool::carried::put_away;
 use crate::pool::global::global;
@@ -167,30 +167,48 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (entry, handle) = prepare_on(registry, f, site)?;
-    registry.submit_root(entry.into_job());
+    if registry.enter().is_err() {
+        return Err(Rejected::new(f, RejectedReason::ShutDown));
+    }
+    let (job, handle) = root(registry, f, site);
+    registry.submit_root(job);
     Ok(handle)
 }
 
-/// [`spawn_on`] without the last step: whoever gets the entry queues it as a root, some time.
-/// The pool does not end before.
-pub(crate) fn prepare_on<F, T>(
+/// As [`spawn_on`], but behind all that the pool has, also from a worker of its own. `f` is made once
+/// the pool has taken it; `None`: it is shutting down.
+pub(crate) fn requeue_on<F, T>(
     registry: &Registry,
-    f: F,
+    f: impl FnOnce() -> F,
     site: &'static Location<'static>,
-) -> Result<(Entry, JoinHandle<T>), Rejected<F>>
+) -> Option<JoinHandle<T>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     if registry.enter().is_err() {
-        return Err(Rejected::new(f, RejectedReason::ShutDown));
+        return None;
     }
+    let (job, handle) = root(registry, f(), site);
+    registry.inject_root(job);
+    Some(handle)
+}
+
+/// The job and the handle of a closure that has been counted in.
+fn root<F, T>(
+    registry: &Registry,
+    f: F,
+    site: &'static Location<'static>,
+) -> (JobRef, JoinHandle<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let root = Root { registry: Some(NonNull::from(registry)), site };
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (entry, handle) = unsafe { cell::new(f, root) };
-    Ok((entry, JoinHandle::submitted(handle)))
+    (entry.into_job(), JoinHandle::submitted(handle))
 }
 
 /// What [`yield_now`] did.
