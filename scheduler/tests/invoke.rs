@@ -271,3 +271,47 @@ fn the_free_functions_use_the_current_pool() {
         });
     });
 }
+
+/// The losers of `invoke_any` that run already are asked to stop, with all that they have forked.
+#[test]
+fn running_losers_are_asked_to_stop() {
+    watchdog("running_losers_are_asked_to_stop", || {
+        let pool = pool(3);
+        let (stopped, has_stopped) = mpsc::channel();
+        let (began, has_begun) = mpsc::channel();
+        let loser: Box<dyn FnOnce() -> Result<&'static str, ()> + Send> = Box::new(move || {
+            scheduler::join(
+                || wait_until(scheduler::task::is_cancelled),
+                || {
+                    began.send(()).unwrap();
+                    wait_until(scheduler::task::is_cancelled);
+                },
+            );
+            stopped.send(()).unwrap();
+            Err(())
+        });
+        let winner: Box<dyn FnOnce() -> Result<&'static str, ()> + Send> = Box::new(move || {
+            // The other one runs, on two workers.
+            has_begun.recv().unwrap();
+            Ok("first")
+        });
+        assert_eq!(pool.invoke_any([loser, winner]).unwrap(), "first");
+        assert_eq!(has_stopped.recv(), Ok(()));
+    });
+}
+
+/// The caller's own token reaches the closures.
+#[test]
+fn a_cancelled_caller_cancels_the_closures() {
+    watchdog("a_cancelled_caller_cancels_the_closures", || {
+        let pool = pool(2);
+        let token = scheduler::CancellationToken::new();
+        let canceller = token.clone();
+        let closures = [move || {
+            canceller.cancel();
+            scheduler::task::checkpoint()
+        }];
+        let error = token.run(|| pool.invoke_any(closures)).unwrap_err();
+        assert!(matches!(error.failures(), [InvokeFailure::Returned(scheduler::Cancelled)]));
+    });
+}

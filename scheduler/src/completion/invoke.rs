@@ -2,10 +2,11 @@
 
 use super::finishing::Aborting;
 use super::ready::after;
+use crate::cancel::CancellationToken;
 use crate::job::error::JoinError;
 use crate::pool::ThreadPool;
 use crate::pool::global::current;
-use crate::task::{AbortOnDrop, JoinHandle, Submit};
+use crate::task::{self, AbortOnDrop, JoinHandle, Submit};
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -93,7 +94,9 @@ where
 /// Runs these closures on the current pool (the calling worker's, else the global one) until one of them returns
 /// `Ok`, and returns its value.
 ///
-/// The others are then aborted if they have not begun to run; those that run are detached, and go on. The
+/// The others are then aborted if they have not begun to run; those that run are detached, and asked to stop, through
+/// [`task::is_cancelled`](crate::task::is_cancelled): they and what they fork have a
+/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one. The
 /// closures begin in no particular order.
 ///
 /// # Errors
@@ -259,8 +262,14 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
+    let token = task::token().map_or_else(CancellationToken::new, |token| token.child_token());
     let mut running = Aborting::new();
-    closures.into_iter().for_each(|closure| running.push(on.submit(closure, site)));
+    for closure in closures {
+        let token = token.clone();
+        running.push(on.submit(move || token.run(closure), site));
+    }
+    // Whichever way this ends.
+    let _stop = token.drop_guard();
     let mut failures = Vec::new();
     while let Some((index, handle)) = running.next(None) {
         let failure = match handle.join() {

@@ -16,6 +16,7 @@ pub use as_completed::{AsCompleted, as_completed};
 pub use invoke::{
     InvokeAnyError, InvokeFailure, TimedInvocation, invoke_all, invoke_all_timeout, invoke_any,
 };
+pub(crate) use invoke::{invoke_all_on, invoke_all_timeout_on, invoke_any_on};
 pub use map::{Map, MapUnordered, map, map_unordered};
 pub use task_set::TaskSet;
 pub use timed_out::TimedOut;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod closure;
+mod completion;
 mod core;
 mod histogram;
 mod load;

@@ -180,7 +180,7 @@ impl Executor {
         self.admit(Many::new(closures), &self.core().policy, Location::caller())
     }
 
-    fn admit<L: Load>(
+    pub(super) fn admit<L: Load>(
         &self,
         mut load: L,
         policy: &RejectionPolicy,
