@@ -439,6 +439,37 @@ fn tasks_that_submit_tasks_do_not_deadlock() {
     }
 }
 
+/// The same with batches, for which no room can be made at a stroke: a worker waits, with others that
+/// wait on top of it, and none may have room kept for it that the one on top needs.
+#[test]
+fn tasks_that_submit_batches_do_not_deadlock() {
+    fn grow(executor: &Executor, depth: usize, ran: &Arc<AtomicUsize>) {
+        ran.fetch_add(1, SeqCst);
+        if depth == 0 {
+            return;
+        }
+        let child = |_| {
+            let (child, ran) = (executor.clone(), Arc::clone(ran));
+            move || grow(&child, depth - 1, &ran)
+        };
+        drop(executor.submit_all((0..3).map(child)).unwrap());
+    }
+    for workers in [1, 2] {
+        for capacity in [3, 4, 7] {
+            watchdog("tasks_that_submit_batches_do_not_deadlock", move || {
+                let pool = pool(workers);
+                let executor = executor(&pool, capacity, RejectionPolicy::Block);
+                let ran = Arc::new(AtomicUsize::new(0));
+                let (root, count) = (executor.clone(), Arc::clone(&ran));
+                executor.execute(move || grow(&root, 5, &count)).unwrap();
+                wait_until(|| ran.load(SeqCst) == (3_usize.pow(6) - 1) / 2);
+                let _ = executor.shutdown(Shutdown::Drain);
+                assert!(executor.metrics().high_water <= capacity);
+            });
+        }
+    }
+}
+
 /// A worker of one pool waits for room in front of another.
 #[test]
 fn a_worker_of_another_pool_waits_for_room() {
