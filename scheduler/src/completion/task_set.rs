@@ -140,7 +140,9 @@ impl<T> TaskSet<T> {
     /// Without this there is no limit.
     ///
     /// A draining shutdown of the pool also runs those that wait in the set, a cancelling one drops them; its report
-    /// does not count them. Closures that wait for each other need a limit that lets all of them in.
+    /// does not count them. [`shutdown_now`](ThreadPool::shutdown_now) hands back at most `n` tasks for the set: one of them
+    /// runs all that wait, as does a closure of the set that is still running. Closures that wait for each other need a
+    /// limit that lets all of them in.
     ///
     /// # Examples
     ///
