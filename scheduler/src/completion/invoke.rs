@@ -101,8 +101,8 @@ where
 ///
 /// # Errors
 ///
-/// If none succeeds: with all failures, in the order of the closures. A closure that panics, or does not run, is a failure as well.
-/// Without any closure there are no failures, but an error all the same.
+/// If none succeeds: with all failures, in the order of the closures. A closure that panics, or does not run, is
+/// a failure as well. Without any closure there are no failures, but an error all the same.
 ///
 /// # Panics
 ///
