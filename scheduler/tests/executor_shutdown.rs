@@ -242,17 +242,26 @@ fn aborting_everything_leaves_nothing_behind() {
     each_size("aborting_everything_leaves_nothing_behind", |workers| {
         for _ in 0..20 {
             let pool = pool(workers);
-            let executor = executor(&pool);
+            let [drops, cores] = [Drops::default(), Drops::default()];
+            // Goes when the executor does.
+            let token = cores.token();
+            let policy = RejectionPolicy::custom(move |_| {
+                let _ = &token;
+                scheduler::Verdict::Abort
+            });
+            let executor = Executor::builder(&pool).on_full(policy).build().unwrap();
             let stuck = Stuck::new(&pool, workers);
-            let drops = Drops::default();
             for _ in 0..10 {
                 let token = drops.token();
                 drop(executor.submit(move || drop(token)).unwrap().abort_on_drop());
             }
             assert_eq!((executor.queue_len(), drops.count()), (0, 10));
             stuck.release();
-            // Returns when the workers are gone, and with them the tickets of what was aborted.
+            // Returns when the workers are gone, and with them the tickets of what was aborted, which keep
+            // the executor.
             drop(pool);
+            drop(executor);
+            assert_eq!(cores.count(), 1);
         }
     });
 }
