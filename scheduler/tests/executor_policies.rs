@@ -410,6 +410,24 @@ fn a_worker_that_blocks_makes_room_itself() {
     });
 }
 
+#[test]
+fn a_worker_that_blocks_runs_the_oldest_of_that_queue_and_nothing_else() {
+    watchdog("a_worker_that_blocks_runs_the_oldest_of_that_queue_and_nothing_else", || {
+        let pool = pool(1);
+        let executor = executor(&pool, 1, RejectionPolicy::Block);
+        let inside = executor.clone();
+        pool.install(move || {
+            let oldest = inside.submit(|| 1).unwrap();
+            // The worker's own newest job, which it would take first if it only waited.
+            let other = scheduler::spawn(|| 2);
+            let new = inside.submit(|| 3).unwrap();
+            let finished = [&oldest, &other, &new].map(|handle| handle.is_finished());
+            assert_eq!(finished, [true, false, false]);
+            assert_eq!([oldest, other, new].map(|handle| handle.join().unwrap()), [1, 2, 3]);
+        });
+    });
+}
+
 /// Tasks that submit tasks, each of which may have to wait for room below others that wait.
 #[test]
 fn tasks_that_submit_tasks_do_not_deadlock() {
