@@ -95,7 +95,7 @@ where
 /// `Ok`, and returns its value.
 ///
 /// The others are then aborted if they have not begun to run; those that run are detached, and asked to stop, through
-/// [`task::is_cancelled`](crate::task::is_cancelled): they and what they fork have a
+/// [`task::is_cancelled`]: they and what they fork have a
 /// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one. The
 /// closures begin in no particular order.
 ///
