@@ -208,7 +208,8 @@ fn a_polled_handle_can_be_joined_or_dropped() {
         // The thread may have come late to its wait.
         assert!(woken.0.load(SeqCst) <= 1);
         drop(waker);
-        assert_eq!(std::sync::Arc::strong_count(&woken), 1, "a waker was left behind");
+        // This one, and the one that is kept.
+        assert_eq!(std::sync::Arc::strong_count(&woken), 2, "a waker was left behind");
     });
 }
 
@@ -236,8 +237,6 @@ fn a_waker_that_panics_hurts_nobody() {
         for handle in [&mut told, &mut untold] {
             let waker = explodes();
             assert!(pin!(handle).poll(&mut Context::from_waker(&waker)).is_pending());
-            // The handle has its own.
-            std::mem::forget(waker);
         }
         drop(untold);
         stuck.release();

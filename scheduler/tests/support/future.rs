@@ -1,10 +1,20 @@
 //! Driving futures without a runtime.
 
 use super::sync::thread;
+use std::any::Any;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+
+/// Keeps a waker for the life of the process. ThreadSanitizer does not see the fence by which the last of
+/// several threads frees what an `Arc` of `std` holds, and a waker can have no other.
+pub(crate) fn kept<W: Wake + Any + Send + Sync>(waker: W) -> Arc<W> {
+    static KEPT: Mutex<Vec<Arc<dyn Any + Send + Sync>>> = Mutex::new(Vec::new());
+    let waker = Arc::new(waker);
+    KEPT.lock().unwrap().push(Arc::clone(&waker) as Arc<dyn Any + Send + Sync>);
+    waker
+}
 
 /// A waker that counts.
 #[derive(Default)]
@@ -17,7 +27,7 @@ impl Wake for Wakes {
 }
 
 pub(crate) fn wakes() -> (Arc<Wakes>, Waker) {
-    let wakes = Arc::new(Wakes::default());
+    let wakes = kept(Wakes::default());
     (Arc::clone(&wakes), Waker::from(wakes))
 }
 
@@ -29,7 +39,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
             self.0.unpark();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let waker = Waker::from(kept(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {

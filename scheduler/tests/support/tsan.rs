@@ -75,7 +75,7 @@ pub(crate) mod mpsc {
     use super::{Arc, Condvar};
     use parking_lot::Mutex;
     use std::collections::VecDeque;
-    pub(crate) use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError};
+    pub(crate) use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError};
     use std::time::Duration;
 
     #[derive(Debug)]
@@ -134,6 +134,15 @@ pub(crate) mod mpsc {
             let mut state = self.0.state.lock();
             self.0.changed.wait_while(&mut state, |state| state.is_waited_for());
             state.values.pop_front().ok_or(RecvError)
+        }
+
+        pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+            let mut state = self.0.state.lock();
+            match state.values.pop_front() {
+                Some(value) => Ok(value),
+                None if state.senders == 0 => Err(TryRecvError::Disconnected),
+                None => Err(TryRecvError::Empty),
+            }
         }
 
         pub(crate) fn iter(&self) -> impl Iterator<Item = T> {
