@@ -71,7 +71,7 @@ pub(crate) fn outside_stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     std::thread_local! { static MINE: Cell<Option<usize>> = const { Cell::new(None) } }
     let first = || {
-        let stripe = NEXT.fetch_add(1, super::Ordering::Relaxed) % OUTSIDE_STRIPES;
+        let stripe = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % OUTSIDE_STRIPES;
         MINE.set(Some(stripe));
         stripe
     };
