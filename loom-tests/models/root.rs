@@ -71,6 +71,36 @@ pub(super) fn last_root_against_close() {
     assert!(roots.told.get());
 }
 
+/// A root leaves once another one has been refused: it was inside when the gate was closed, whichever
+/// stripes were by then.
+pub(super) fn leaving_root_after_a_refusal() {
+    let roots = Roots::new();
+    assert!(roots.enter(0));
+    let leaver = Rc::clone(&roots);
+    let refused = Rc::new(Cell::new(false));
+    let seen = Rc::clone(&refused);
+    let leaver = spawn(move || {
+        if roots_refuse(&leaver) {
+            seen.set(true);
+        }
+        leaver.leave(0);
+    });
+    let closing = roots.gate.close();
+    roots.end_if(closing.passage);
+    join(leaver);
+    assert!(!refused.get() || closing.before.roots() == 1);
+    assert!(roots.told.get());
+}
+
+/// Whether another root is refused; else it leaves again.
+fn roots_refuse(roots: &Roots) -> bool {
+    let refused = !roots.enter(1);
+    if !refused {
+        roots.leave(1);
+    }
+    refused
+}
+
 /// A root leaves while two close: both find what was inside when they did.
 pub(super) fn leaving_root_against_two_closers() {
     let roots = Roots::new();

@@ -129,6 +129,7 @@ models! {
 
     last_root_against_close,
     leaving_root_against_two_closers,
+    leaving_root_after_a_refusal,
     cancelled_root_against_close,
     report_against_a_root_that_ends,
     sites_against_a_root_that_ended,

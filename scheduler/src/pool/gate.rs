@@ -24,6 +24,10 @@
 //!   root that came in before its stripe was closed is in the sum, one that came after is refused.
 //! - [`leave`](Gate::leave) does the same. Before the close, the sum is without the root; after it,
 //!   the sum is with it, and it counts itself out of the rest.
+//! - The stripes are not closed at one moment. So that the sum is what was inside when the first
+//!   root was refused, a flag is raised before, and who sees it leaves by the rest, whether its stripe
+//!   is closed yet or not. Who leaves after it has learnt of a refusal does see it: the flag comes
+//!   before the bit that was the reason, and a refused root acquires that.
 //! - A root that was cancelled is counted as such in the same step in which it leaves the rest: of
 //!   two readings of it, the difference says exactly what became of the roots.
 //! - Whoever brings the rest to 0, by closing or by leaving, ends the workers. Who leaves while the
@@ -37,7 +41,7 @@
 
 use crate::job::cell::Fate;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicU64, Mutex, OUTSIDE_STRIPES, Ordering, outside_stripe};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, OUTSIDE_STRIPES, Ordering, fence, outside_stripe};
 use crossbeam_utils::CachePadded;
 
 /// Of a stripe: closed.
@@ -56,6 +60,8 @@ pub(crate) struct Gate {
     /// Those of the threads that are no workers, then one for each worker.
     stripes: Box<[CachePadded<AtomicU64>]>,
     rest: CachePadded<AtomicU64>,
+    /// Raised before the first stripe is closed.
+    closing: AtomicBool,
     /// Whether the stripes are closed. Held by the one who closes them.
     closed: Mutex<bool>,
 }
@@ -120,6 +126,7 @@ impl Gate {
         Self {
             stripes: (0..OUTSIDE_STRIPES + workers).map(stripe).collect(),
             rest: CachePadded::new(AtomicU64::new(0)),
+            closing: AtomicBool::new(false),
             closed: Mutex::new(false),
         }
     }
@@ -138,7 +145,15 @@ impl Gate {
         // Relaxed: it hands nothing on; as a read-modify-write it stays in the release sequence of
         // those that left.
         let before = stripe.fetch_add(ROOT, Ordering::Relaxed);
-        if before & CLOSED == 0 { Ok(()) } else { Err(Closed) }
+        if before & CLOSED == 0 {
+            return Ok(());
+        }
+        if !fault::is(Fault::GateRefusesRelaxed) {
+            // Acquire, of what was read above, with the Release in `close`: who learns of this refusal
+            // sees the flag.
+            fence(Ordering::Acquire);
+        }
+        Err(Closed)
     }
 
     /// Counts a root out.
@@ -147,6 +162,10 @@ impl Gate {
         // Ordering: Release, with the Acquire in `close`, so that what a root did is visible to whoever
         // ends the pool. Where the stripe turns out to be closed, the rest hands it on.
         let order = fault::unless(Fault::GateStripeRelaxed, Ordering::Release);
+        // Relaxed: who has to see it has an order with the closer already, see the module.
+        if self.closing.load(Ordering::Relaxed) && !fault::is(Fault::GateLeaveLooksNot) {
+            return self.leave_the_rest(fate);
+        }
         let before = self.stripes[stripe.0].fetch_sub(ROOT, order);
         if before & CLOSED == 0 { Passage::Done } else { self.leave_the_rest(fate) }
     }
@@ -175,9 +194,12 @@ impl Gate {
             return Closing { passage: Passage::Done, before: self.tally() };
         }
         *closed = true;
+        // Relaxed: handed on by each of the next steps.
+        self.closing.store(true, Ordering::Relaxed);
         // Ordering: Acquire, with the Release in `leave`: the closer may be the one who ends the pool,
-        // or hand what the roots of the stripes did on to that one.
-        let order = fault::unless(Fault::GateCloseRelaxed, Ordering::Acquire);
+        // or hand what the roots of the stripes did on to that one. Release, with the Acquire of who is
+        // refused: the flag.
+        let order = fault::half(Fault::GateCloseNoAcquire, Fault::GateCloseNoRelease);
         let counts = self.stripes.iter().map(|stripe| stripe.fetch_or(CLOSED, order) / ROOT);
         let sum = counts.fold(0, u64::wrapping_add) % ROOT;
         // Ordering: AcqRel, as in `leave_the_rest`.
