@@ -107,7 +107,6 @@ const FOUND_BY: &[Seeded] = &[
     random("AdmitIgnoresClose", "executors_at_random"),
     pct("AdmitIgnoresClose", "executors_at_random"),
     random("AdmitStandsBlindly", "executors_at_random"),
-    pct("AdmitStandsBlindly", "executors_at_random"),
     random("AdmitKeepsWake", "executors_at_random"),
     pct("AdmitKeepsWake", "executors_at_random"),
     random("AdmitTakeTellsNobody", "executors_at_random"),
