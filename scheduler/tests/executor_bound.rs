@@ -8,29 +8,15 @@ mod support;
 use scheduler::{Executor, RejectedReason, RejectionPolicy, Shutdown, SubmitAsync, ThreadPool};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use support::future::wakes;
 use support::sync::{Arc, thread};
 use support::{Drops, Stuck, each_size, pool, usable, wait_until, watchdog};
 
 fn executor(pool: &ThreadPool, capacity: usize) -> Executor {
     let builder = Executor::builder(pool).queue_capacity(capacity);
     builder.on_full(RejectionPolicy::Block).build().expect("it has room")
-}
-
-/// Counts how often it is woken. For `Wake`, which wants `std`'s `Arc`.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-fn waker() -> (std::sync::Arc<Wakes>, Waker) {
-    let wakes = std::sync::Arc::new(Wakes::default());
-    (std::sync::Arc::clone(&wakes), wakes.into())
 }
 
 fn poll<F, T>(
@@ -189,7 +175,7 @@ fn a_future_waits_for_room() {
         let pool = pool(1);
         let stuck = Stuck::new(&pool, 1);
         let executor = executor(&pool, 1);
-        let (wakes, waker) = waker();
+        let (wakes, waker) = wakes();
         let [mut first, mut second] = [1, 2].map(|n| executor.submit_async(move || n));
         assert_eq!(executor.queue_len(), 0, "nothing happens before it is polled");
         let Poll::Ready(first) = poll(&mut first, &waker) else { panic!("there is room") };
@@ -210,7 +196,7 @@ fn futures_get_room_in_their_order_and_nobody_overtakes() {
         let pool = pool(1);
         let stuck = Stuck::new(&pool, 1);
         let executor = executor(&pool, 1);
-        let (_, waker) = waker();
+        let (_, waker) = wakes();
         let mut queued = executor.submit(|| 0).unwrap();
         let mut futures: Vec<_> = (1..5).map(|n| executor.submit_async(move || n)).collect();
         assert!(futures.iter_mut().all(|future| poll(future, &waker).is_pending()));
@@ -241,7 +227,7 @@ fn a_future_that_is_dropped_gives_its_place_back() {
             executor.submit_async(move || drop(token))
         };
         let queued = executor.submit(|| 0).unwrap();
-        let (wakes, waker) = waker();
+        let (wakes, waker) = wakes();
         let [mut a, mut b, mut c] = [future(), future(), future()];
         for future in [&mut a, &mut b, &mut c] {
             assert!(poll(future, &waker).is_pending());
@@ -265,7 +251,7 @@ fn a_future_ends_with_the_executor_and_hands_back() {
         let stuck = Stuck::new(&pool, 1);
         let executor = executor(&pool, 1);
         let queued = executor.submit(|| 0).unwrap();
-        let (wakes, waker) = waker();
+        let (wakes, waker) = wakes();
         let mut future = executor.submit_async(|| 7);
         assert!(poll(&mut future, &waker).is_pending());
         drop(executor.shutdown_now());
