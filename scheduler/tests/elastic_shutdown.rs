@@ -107,6 +107,7 @@ fn a_deadline_is_not_held_up_by_what_is_stuck() {
             for straggler in &report.stragglers {
                 assert_eq!(straggler.spawned_at.file(), file!());
                 assert_eq!(straggler.spawned_at.line(), line);
+                assert!(straggler.running_for >= patience, "it began before the shutdown");
             }
             queued.into_iter().for_each(|h| assert!(h.join().unwrap_err().is_shut_down()));
             // Does not wait for them either.

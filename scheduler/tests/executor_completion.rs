@@ -61,7 +61,7 @@ fn what_the_policy_refuses_says_so() {
         let [InvokeFailure::Join(error)] = error.failures() else { panic!("{error:?}") };
         assert!(error.is_shut_down());
         let panic = caught(|| executor.map([1], |n: u32| n).next());
-        let expected = "the closure did not run: its pool has been shut down";
+        let expected = "the closure did not run: its pool or executor has been shut down";
         assert_eq!(text(&*panic), Some(expected));
     });
 }

@@ -99,6 +99,7 @@ fn a_deadline_names_who_still_runs() {
         assert_eq!((report.ran, report.cancelled, report.stragglers.len()), (0, 1, 1));
         assert_eq!(report.stragglers[0].worker, 0);
         assert!(report.stragglers[0].spawned_at.file().ends_with("executor_shutdown.rs"));
+        assert!(report.stragglers[0].running_for >= 5 * MS, "it began before the shutdown");
         assert!(queued.join().unwrap_err().is_shut_down());
         assert!(!executor.await_termination(MS));
         released.store(true, SeqCst);

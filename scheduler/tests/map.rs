@@ -208,7 +208,10 @@ fn a_shutdown_comes_at_each_turn() {
                 text(&*payload).map(str::to_owned)
             });
             let refused = outcomes.by_ref().flatten().take(10).collect::<Vec<_>>();
-            assert_eq!(refused, ["the closure did not run: its pool has been shut down"; 10]);
+            assert_eq!(
+                refused,
+                ["the closure did not run: its pool or executor has been shut down"; 10]
+            );
         }
     });
 }
@@ -310,7 +313,13 @@ fn a_pool_that_is_shut_down_refuses() {
     let pool = pool(1);
     let _ = pool.shutdown(Shutdown::Drain);
     let payload = caught(|| pool.map(0.., |n: u32| n).next());
-    assert_eq!(text(&*payload), Some("the closure did not run: its pool has been shut down"));
+    assert_eq!(
+        text(&*payload),
+        Some("the closure did not run: its pool or executor has been shut down")
+    );
     let payload = caught(|| pool.map_unordered(0.., |n: u32| n).next());
-    assert_eq!(text(&*payload), Some("the closure did not run: its pool has been shut down"));
+    assert_eq!(
+        text(&*payload),
+        Some("the closure did not run: its pool or executor has been shut down")
+    );
 }

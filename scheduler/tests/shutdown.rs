@@ -586,7 +586,10 @@ fn what_comes_after_is_refused() {
             handle.abort();
             let error = handle.join().unwrap_err();
             assert!(error.is_cancelled() && error.is_shut_down() && !error.is_panic());
-            assert_eq!(error.to_string(), "the closure did not run: its pool has been shut down");
+            assert_eq!(
+                error.to_string(),
+                "the closure did not run: its pool or executor has been shut down"
+            );
 
             let token = drops.token();
             let rejected = pool.try_spawn(move || token).unwrap_err();

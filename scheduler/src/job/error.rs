@@ -116,7 +116,7 @@ impl fmt::Display for JoinError {
             },
             Kind::Dropped(Reason::Aborted) => f.write_str("the closure was aborted before it ran"),
             Kind::Dropped(Reason::ShutDown) => {
-                f.write_str("the closure did not run: its pool has been shut down")
+                f.write_str("the closure did not run: its pool or executor has been shut down")
             }
             Kind::Dropped(Reason::Discarded) => {
                 f.write_str("the closure was discarded from a full queue before it ran")
