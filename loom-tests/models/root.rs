@@ -3,7 +3,7 @@
 use super::rig::{join, spawn};
 use crate::job::cell::Fate;
 use crate::pool::gate::{Gate, Passage, Stripe};
-use crate::pool::registry::Running;
+use crate::pool::running::Running;
 use crate::sync::{AtomicBool, Ordering, UnsafeCell};
 use std::cell::Cell;
 use std::panic::Location;

@@ -4,7 +4,7 @@ use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
 use crate::pool::carried::put_away;
-use crate::pool::registry::Running;
+use crate::pool::running::Running;
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
 use std::mem::ManuallyDrop;

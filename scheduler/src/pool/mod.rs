@@ -11,6 +11,7 @@ pub(crate) mod hooks;
 pub(crate) mod lifecycle;
 pub(crate) mod on_close;
 pub(crate) mod registry;
+pub(crate) mod running;
 pub(crate) mod seat;
 pub(crate) mod worker;
 
