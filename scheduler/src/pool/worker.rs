@@ -18,8 +18,8 @@ use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
-    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS, SEARCH_ROUNDS,
-    SPINS_PER_ROUND, spin_loop, start,
+    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
+    SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -102,6 +102,11 @@ impl Worker {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Whether a root is running on it, and so waiting for whoever asks.
+    pub(crate) fn is_inside_a_root(&self) -> bool {
+        self.registry.slot(self.index).running().any()
     }
 
     /// Its seat. The reference must not leave the thread, and `Seated` cannot.
