@@ -22,14 +22,15 @@
 //! ```
 
 mod args;
+mod outcome;
 
 use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{fs, io};
+use walkdir::WalkDir;
 
 const QUEUE: usize = 4;
 /// A file is hashed so many times over, to make it worth a task.
@@ -43,20 +44,17 @@ fn main() -> ExitCode {
         default: 50,
         quick: 3,
     });
-    match run(times, &pool) {
-        Ok(right) => {
-            println!("right               {:>9}", if right { "yes" } else { "NO" });
-            ExitCode::from(u8::from(!right))
-        }
-        Err(error) => {
-            eprintln!("bounded_submit: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("bounded_submit", run(times, &pool))
 }
 
 fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
-    let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))?;
+    let mut files = Vec::new();
+    for entry in WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            files.push(entry.into_path());
+        }
+    }
     let expected =
         files.iter().map(|file| Ok(hash(&fs::read(file)?))).collect::<io::Result<Vec<u64>>>()?;
 
@@ -91,7 +89,10 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
     println!("in memory, at most  {most:>9} of {limit} that may be");
     println!("queued, at most     {:>9} of {QUEUE}", metrics.high_water);
     println!("{metrics}");
-    Ok(all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0)
+    let right =
+        all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0;
+    println!("right               {:>9}", if right { "yes" } else { "NO" });
+    Ok(right)
 }
 
 /// The contents of a file, counted as long as they are in memory.
@@ -111,19 +112,6 @@ impl Drop for Loaded {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Relaxed);
     }
-}
-
-fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }
 
 /// FNV-1a, over and over.
