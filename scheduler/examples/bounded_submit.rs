@@ -89,8 +89,7 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
     println!("in memory, at most  {most:>9} of {limit} that may be");
     println!("queued, at most     {:>9} of {QUEUE}", metrics.high_water);
     println!("{metrics}");
-    let right =
-        all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0;
+    let right = all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0;
     println!("right               {:>9}", if right { "yes" } else { "NO" });
     Ok(right)
 }
