@@ -22,13 +22,13 @@
 //! ```
 
 mod args;
+mod gauge;
 mod outcome;
 
+use gauge::{Gauge, Held};
 use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{fs, io};
 use walkdir::WalkDir;
 
@@ -65,15 +65,13 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
         .timings(true)
         .build()?;
 
-    let in_memory = Arc::new(AtomicUsize::new(0));
-    let mut most = 0;
+    let in_memory = Gauge::default();
     let mut hashes = Vec::new();
     for _ in 0..times {
         for file in &files {
-            let contents = Loaded::new(fs::read(file)?, &in_memory);
-            most = most.max(in_memory.load(Relaxed));
+            let contents = Loaded { bytes: fs::read(file)?, _held: in_memory.hold() };
             // Waits while the queue is full.
-            hashes.push(executor.submit(move || hash(&contents.bytes))?);
+            hashes.push(executor.submit(move || contents.hash())?);
         }
     }
     let mut all_equal = true;
@@ -81,7 +79,7 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
         all_equal &= hash.join()? == *expected;
     }
     let report = executor.shutdown(Shutdown::Drain);
-    let metrics = executor.metrics();
+    let (most, metrics) = (in_memory.most(), executor.metrics());
 
     // Those in the queue, those that are being hashed, and the one that has just been read.
     let limit = QUEUE + pool.current_num_threads() + 1;
@@ -97,19 +95,12 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
 /// The contents of a file, counted as long as they are in memory.
 struct Loaded {
     bytes: Vec<u8>,
-    count: Arc<AtomicUsize>,
+    _held: Held,
 }
 
 impl Loaded {
-    fn new(bytes: Vec<u8>, count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self { bytes, count: Arc::clone(count) }
-    }
-}
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Relaxed);
+    fn hash(&self) -> u64 {
+        hash(&self.bytes)
     }
 }
 

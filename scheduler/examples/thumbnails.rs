@@ -15,14 +15,16 @@
 //! Exit code: 1 if a thumbnail is missing, cannot be written or has a wrong size, or if more images were in memory than
 //! there may be; 2 if the command line is wrong.
 
+mod gauge;
 #[path = "thumbnails/images.rs"]
 mod images;
 #[path = "args/line.rs"]
 mod line;
 mod outcome;
 
+use gauge::Gauge;
 use image::ImageResult;
-use images::{Decoded, Gauge, Thumbnail};
+use images::{Decoded, Thumbnail};
 use indicatif::ProgressBar;
 use lexopt::{Arg, Parser};
 use scheduler::{Executor, JoinError, RejectionPolicy, Shutdown, ThreadPool};
@@ -102,7 +104,7 @@ fn check(from: PathBuf, to: PathBuf) -> Result<(PathBuf, PathBuf), String> {
 struct Workshop {
     to: PathBuf,
     scaling: Executor,
-    gauge: Arc<Gauge>,
+    gauge: Gauge,
     bar: ProgressBar,
     outcomes: Sender<Outcome>,
 }
@@ -173,7 +175,7 @@ fn run(
     let shop = Arc::new(Workshop {
         to: to.to_owned(),
         scaling: scaling.clone(),
-        gauge: Arc::default(),
+        gauge: Gauge::default(),
         bar: ProgressBar::new((files.len() * SIZES.len()) as u64),
         outcomes: sender,
     });
@@ -193,7 +195,7 @@ fn run(
     let reports = [decoding.shutdown(Shutdown::Drain), scaling.shutdown(Shutdown::Drain)];
     let seconds = begin.elapsed().as_secs_f64();
     shop.bar.finish_and_clear();
-    let (gauge, metrics) = (Arc::clone(&shop.gauge), scaling.metrics());
+    let (gauge, metrics) = (shop.gauge.clone(), scaling.metrics());
     drop(shop);
 
     let (mut made, mut unwritten, mut unreadable) = (Vec::new(), 0, Vec::new());

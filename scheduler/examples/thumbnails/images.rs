@@ -1,9 +1,8 @@
-//! Reading images, scaling them down, and writing them; and how many are in memory.
+//! Reading images, scaling them down, and writing them.
 
+use crate::gauge::{Gauge, Held};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, Rgb, RgbImage};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{fs, io};
 
 /// The images in a folder, by their names, in order.
@@ -20,41 +19,11 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Counts the images in memory.
-#[derive(Default)]
-pub(crate) struct Gauge {
-    now: AtomicUsize,
-    most: AtomicUsize,
-}
-
-impl Gauge {
-    /// The most that there have been at a time.
-    pub(crate) fn most(&self) -> usize {
-        self.most.load(Relaxed)
-    }
-}
-
 /// An image, counted as long as it is in memory.
 pub(crate) struct Decoded {
     image: DynamicImage,
     format: ImageFormat,
     _held: Held,
-}
-
-struct Held(Arc<Gauge>);
-
-impl Held {
-    fn new(gauge: &Arc<Gauge>) -> Self {
-        let now = gauge.now.fetch_add(1, Relaxed) + 1;
-        gauge.most.fetch_max(now, Relaxed);
-        Self(Arc::clone(gauge))
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Relaxed);
-    }
 }
 
 /// A thumbnail that has been written.
@@ -65,8 +34,8 @@ pub(crate) struct Thumbnail {
 }
 
 impl Decoded {
-    pub(crate) fn read(path: &Path, gauge: &Arc<Gauge>) -> ImageResult<Self> {
-        let held = Held::new(gauge);
+    pub(crate) fn read(path: &Path, gauge: &Gauge) -> ImageResult<Self> {
+        let held = gauge.hold();
         // Its name may not tell the truth.
         let reader = ImageReader::open(path)?.with_guessed_format()?;
         let format = reader.format().expect("the name tells one");
