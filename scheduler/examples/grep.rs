@@ -19,14 +19,17 @@
 //! there are hits or not; 1 if `--check` finds a difference, or the lines cannot be written; 2 if the command line is wrong
 //! or PATH is not there.
 
+#[path = "grep/found.rs"]
+mod found;
 #[path = "args/line.rs"]
 mod line;
 
+use found::{File, Hit, Outcome, Total};
 use lexopt::{Arg, Parser};
 use regex::bytes::{Regex, RegexBuilder};
 use scheduler::{ThreadPool, join};
 use std::ffi::OsString;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -109,101 +112,6 @@ fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
 fn say(message: impl Display) {
     let _ = writeln!(io::stderr(), "grep: {message}");
 }
-
-// ---- What is found
-
-/// A line that matches.
-#[derive(PartialEq, Eq)]
-struct Hit {
-    /// From 0.
-    number: usize,
-    text: Vec<u8>,
-}
-
-enum Outcome {
-    Searched { bytes: usize, hits: Vec<Hit> },
-    Binary,
-    Unreadable(io::Error),
-}
-
-struct File {
-    path: PathBuf,
-    outcome: Outcome,
-}
-
-impl File {
-    fn print(&self, count: bool, out: &mut impl Write) -> io::Result<()> {
-        let path = self.path.as_os_str().as_encoded_bytes();
-        match &self.outcome {
-            Outcome::Unreadable(error) => say(format_args!("{}: {error}", self.path.display())),
-            Outcome::Searched { hits, .. } if count && !hits.is_empty() => {
-                out.write_all(path)?;
-                writeln!(out, ":{}", hits.len())?;
-            }
-            Outcome::Searched { hits, .. } if !count => {
-                for Hit { number, text } in hits {
-                    out.write_all(path)?;
-                    write!(out, ":{}:", number + 1)?;
-                    out.write_all(text)?;
-                    out.write_all(b"\n")?;
-                }
-            }
-            Outcome::Searched { .. } | Outcome::Binary => {}
-        }
-        Ok(())
-    }
-
-    fn equals(&self, other: &Self) -> bool {
-        self.path == other.path
-            && match (&self.outcome, &other.outcome) {
-                (Outcome::Searched { hits, .. }, Outcome::Searched { hits: others, .. }) => {
-                    hits == others
-                }
-                (Outcome::Unreadable(one), Outcome::Unreadable(other)) => {
-                    one.kind() == other.kind()
-                }
-                (Outcome::Binary, Outcome::Binary) => true,
-                _ => false,
-            }
-    }
-}
-
-#[derive(Default)]
-struct Total {
-    files: usize,
-    bytes: usize,
-    matching: usize,
-    hits: usize,
-    binary: usize,
-    unreadable: usize,
-}
-
-impl Total {
-    fn add(&mut self, file: &File) {
-        match &file.outcome {
-            Outcome::Searched { bytes, hits } => {
-                self.files += 1;
-                self.bytes += bytes;
-                self.matching += usize::from(!hits.is_empty());
-                self.hits += hits.len();
-            }
-            Outcome::Binary => self.binary += 1,
-            Outcome::Unreadable(_) => self.unreadable += 1,
-        }
-    }
-}
-
-impl fmt::Display for Total {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { files, bytes, matching, hits, binary, unreadable } = self;
-        write!(
-            f,
-            "{hits} lines in {matching} of {files} files, {bytes} bytes; {binary} binary, {unreadable} unreadable"
-        )
-    }
-}
-
-// ---- The two passes
 
 /// Searches, prints, and compares if that was asked for; whether the results are equal.
 fn run(options: &Options, out: &mut impl Write) -> io::Result<bool> {

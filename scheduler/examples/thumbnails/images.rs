@@ -79,18 +79,18 @@ impl Thumbnail {
 /// Makes images: some large, some small, some long and thin; and two broken ones, which it returns.
 pub(crate) fn samples(folder: &Path) -> ImageResult<[PathBuf; 2]> {
     const SIDES: [(u32, u32); 6] =
-        [(1200, 900), (900, 1200), (640, 480), (2000, 3), (1, 500), (40, 30)];
-    for (number, (width, height)) in (0..24).zip(SIDES.into_iter().cycle()) {
+        [(600, 450), (450, 600), (320, 240), (2000, 3), (1, 500), (40, 30)];
+    for (number, (width, height)) in (0..120).zip(SIDES.into_iter().cycle()) {
         let pixel = |x, y| Rgb([x, y, x * y / 64 + number].map(|shade| (shade % 256) as u8));
         let image = DynamicImage::from(RgbImage::from_fn(width, height, pixel));
         let extension = if number % 2 == 0 { "jpg" } else { "PNG" };
-        image.save(folder.join(format!("{number:02}.{extension}")))?;
+        image.save(folder.join(format!("{number:03}.{extension}")))?;
     }
     // What is no image by its name is left alone.
     fs::write(folder.join("notes.txt"), "not an image")?;
     let (text, half) = (folder.join("text.jpeg"), folder.join("half.png"));
     fs::write(&text, "not an image either")?;
-    let whole = fs::read(folder.join("01.PNG"))?;
+    let whole = fs::read(folder.join("001.PNG"))?;
     fs::write(&half, &whole[..whole.len() / 2])?;
     Ok([text, half])
 }
