@@ -24,13 +24,14 @@
 mod args;
 mod gauge;
 mod outcome;
+mod walk;
 
 use gauge::{Gauge, Held};
 use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 use std::{fs, io};
-use walkdir::WalkDir;
 
 const QUEUE: usize = 4;
 /// A file is hashed so many times over, to make it worth a task.
@@ -48,13 +49,8 @@ fn main() -> ExitCode {
 }
 
 fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for entry in WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
-        let entry = entry?;
-        if entry.file_type().is_file() {
-            files.push(entry.into_path());
-        }
-    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: Vec<_> = walk::files(&sources).collect::<Result<_, _>>()?;
     let expected =
         files.iter().map(|file| Ok(hash(&fs::read(file)?))).collect::<io::Result<Vec<u64>>>()?;
 

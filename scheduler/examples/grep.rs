@@ -23,6 +23,7 @@
 mod found;
 #[path = "args/line.rs"]
 mod line;
+mod walk;
 
 use found::{File, Hit, Outcome, Total};
 use lexopt::{Arg, Parser};
@@ -35,7 +36,6 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use walkdir::WalkDir;
 
 const HELP: &str = "\
 Prints the lines that match a regular expression, in every file below a folder.
@@ -101,7 +101,10 @@ fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
     }
     let pattern: OsString = pattern.ok_or("a PATTERN is needed")?;
     let root = root.unwrap_or_else(|| ".".into());
-    root.metadata().map_err(|error| format!("{}: {error}", root.display()))?;
+    let metadata = root.metadata().map_err(|error| format!("{}: {error}", root.display()))?;
+    if !metadata.is_dir() && !metadata.is_file() {
+        Err(format!("{}: neither a folder nor a file", root.display()))?;
+    }
     let pattern = pattern.to_str().ok_or_else(|| format!("{pattern:?} is not UTF-8"))?;
     let pattern = RegexBuilder::new(pattern).case_insensitive(ignore_case).build();
     let pattern = pattern.map_err(|error| error.to_string())?;
@@ -119,7 +122,7 @@ fn run(options: &Options, out: &mut impl Write) -> io::Result<bool> {
     let begin = Instant::now();
     let by_pieces = pattern.clone();
     let files =
-        pool.map(walk(root), move |entry| look_into(entry, |text| search(text, &by_pieces)));
+        pool.map(walk::files(root), move |entry| look_into(entry, |text| search(text, &by_pieces)));
     let mut total = Total::default();
     let mut found = Vec::new();
     for file in files.window(WINDOW) {
@@ -138,8 +141,8 @@ fn run(options: &Options, out: &mut impl Write) -> io::Result<bool> {
     }
 
     let begin = Instant::now();
-    let again =
-        walk(root).map(|entry| look_into(entry, |text| search_line_by_line(text, pattern).1));
+    let again = walk::files(root)
+        .map(|entry| look_into(entry, |text| search_line_by_line(text, pattern).1));
     let again: Vec<File> = again.collect();
     let longer = begin.elapsed().as_secs_f64() / seconds;
     let differs = found.iter().zip(&again).find(|(file, other)| !file.equals(other));
@@ -150,15 +153,6 @@ fn run(options: &Options, out: &mut impl Write) -> io::Result<bool> {
         say(format_args!("the first difference is in {}", file.path.display()));
     }
     Ok(equal)
-}
-
-/// The files in a fixed order, and what keeps from finding them.
-fn walk(root: &Path) -> impl Iterator<Item = Result<PathBuf, walkdir::Error>> + use<> {
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter();
-    entries.filter_map(|entry| match entry {
-        Ok(entry) => entry.file_type().is_file().then(|| Ok(entry.into_path())),
-        Err(error) => Some(Err(error)),
-    })
 }
 
 /// Reads a file, and searches it if it has text.

@@ -18,6 +18,7 @@
 #[path = "args/line.rs"]
 mod line;
 mod outcome;
+mod walk;
 
 use lexopt::{Arg, Parser};
 use scheduler::ThreadPool;
@@ -25,7 +26,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use walkdir::WalkDir;
 
 const HELP: &str = "\
 Hashes and compresses every file under a folder, on all cores; then again by a plain loop.
@@ -51,13 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn run(root: &Path, pool: &ThreadPool) -> io::Result<bool> {
-    let mut files = Vec::new();
-    for entry in WalkDir::new(root).sort_by_file_name() {
-        let entry = entry?;
-        if entry.file_type().is_file() {
-            files.push(entry.into_path());
-        }
-    }
+    let files: Vec<_> = walk::files(root).collect::<Result<_, _>>()?;
 
     let begin = Instant::now();
     let mut results = Vec::with_capacity(files.len());
