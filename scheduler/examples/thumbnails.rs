@@ -60,13 +60,11 @@ struct Options {
 
 fn main() -> ExitCode {
     let Options { folders, queue, pool } = line::read("thumbnails", HELP, parse);
-    outcome::exit_code(
-        "thumbnails",
-        match folders {
-            Some((from, to)) => run(&from, &to, queue, &pool).map(|(_, right)| right),
-            None => short_run(queue, &pool),
-        },
-    )
+    let right = match folders {
+        Some((from, to)) => run(&from, &to, queue, &pool).map(|(_, right)| right),
+        None => short_run(queue, &pool),
+    };
+    outcome::exit_code("thumbnails", right)
 }
 
 fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
@@ -201,17 +199,21 @@ fn run(
     let (mut made, mut unwritten, mut unreadable) = (Vec::new(), 0, Vec::new());
     // Until nobody is left who could report anything.
     for outcome in outcomes {
-        match outcome {
-            Outcome::Made(thumbnail, size) => made.push((thumbnail, size)),
+        let (path, error) = match outcome {
+            Outcome::Made(thumbnail, size) => {
+                made.push((thumbnail, size));
+                continue;
+            }
             Outcome::Unwritten(path, error) => {
-                eprintln!("thumbnails: {}: {error}", path.display());
                 unwritten += 1;
+                (path, error)
             }
             Outcome::Unreadable(path, error) => {
-                eprintln!("thumbnails: {}: {error}", path.display());
-                unreadable.push(path);
+                unreadable.push(path.clone());
+                (path, error)
             }
-        }
+        };
+        eprintln!("thumbnails: {}: {error}", path.display());
     }
     let thumbnails = made.len();
     let wrong = pool.map_unordered(made, |(made, size)| made.is_right(size));

@@ -28,7 +28,8 @@ pub(crate) struct Extra<'a> {
     pub(crate) help: &'a str,
 }
 
-/// What `finish` makes of the number, a pool, whether the run is to be a short one, and the value of the extra option. Ends the process after `--help`, and after a mistake: one line on stderr, exit code 2.
+/// What `finish` makes of the number, a pool, whether the run is to be a short one, and the value of the extra option. Ends
+/// the process after `--help`, and after a mistake: one line on stderr, exit code 2.
 pub(crate) fn parse<T>(
     spec: &Spec,
     extra: Option<&Extra<'_>>,
