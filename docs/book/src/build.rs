@@ -45,6 +45,7 @@ fn stage(root: &Path, staged: &Path) -> io::Result<BTreeSet<PathBuf>> {
         let Ok(in_docs) = path.strip_prefix("docs") else { continue };
         let folder = path.parent().expect("a page lies in a folder");
         let mut staged_text = text.clone();
+        let is_contents = in_docs == Path::new("SUMMARY.md");
         // From the end, so that the places before stay where they are.
         for (link, place) in Page::parse(&text).links.into_iter().rev() {
             let Target::Inside(to, anchor) = Target::of(&link) else { continue };
@@ -53,8 +54,8 @@ fn stage(root: &Path, staged: &Path) -> io::Result<BTreeSet<PathBuf>> {
             }
             let target = normal(&folder.join(to));
             let new = match target.strip_prefix("docs") {
-                // mdBook calls this page so.
-                Ok(inside) if inside.ends_with("README.md") => {
+                // mdBook calls this page so, but not in the contents.
+                Ok(inside) if inside.ends_with("README.md") && !is_contents => {
                     Some(format!("{}index.md", to.strip_suffix("README.md").expect("it ends so")))
                 }
                 Ok(inside) => {
@@ -101,9 +102,12 @@ fn rewrite(text: &mut String, place: std::ops::Range<usize>, old: &str, new: &st
     text.replace_range(begin..begin + old.len(), new);
 }
 
-/// The name of a file's listing.
+/// The name of a file's listing. mdBook takes a `.md` inside of it for an extension.
 fn html_name(source: &Path) -> String {
-    format!("{}.html", source.display())
+    match source.extension() {
+        Some(extension) if extension == "md" => source.with_extension("html").display().to_string(),
+        _ => format!("{}.html", source.display()),
+    }
 }
 
 /// A text file as a page that shows it as it is.

@@ -37,12 +37,13 @@ pub(super) fn executor() -> Canvas {
     c.boxed((280, 50), (150, 60), "warm", &["shut down", "is_shut_down"]);
     c.boxed((520, 50), (130, 60), "box", &["terminated", "is_terminated"]);
     c.arrow("line", &[(170, 80), (277, 80)]);
-    c.text((224, 70), "soft", "shutdown, drop");
+    c.text((224, 70), "soft", "shutdown");
     c.arrow("line", &[(430, 80), (517, 80)]);
     c.text((475, 70), "soft", "all ended");
     c.arrow("dashed", &[(105, 110), (105, 140), (355, 140), (355, 113)]);
     c.text((230, 160), "soft", "shutdown_now: what has not begun comes back as tasks");
-    c.text((560, 150), "soft", "its pool goes on");
+    c.text((570, 140), "soft", "its pool goes on;");
+    c.text((570, 158), "soft", "a drop changes nothing");
     c
 }
 
