@@ -16,6 +16,17 @@ pub(crate) struct Page {
     anchors: BTreeSet<String>,
     /// The lines with a code block that does not say what it is.
     untagged: Vec<usize>,
+    /// What stands between backticks and looks like a source file.
+    sources: BTreeSet<String>,
+}
+
+/// Where the sources that a page names without a link may lie.
+const SOURCE_FOLDERS: [&str; 6] =
+    ["", "scheduler/src", "scheduler", "benches/src", "loom-tests", "scheduler-macros"];
+
+/// Whether words between backticks are a path to a source file.
+fn is_source(words: &str) -> bool {
+    words.ends_with(".rs") && words.contains('/') && !words.contains([' ', '*', '$', '<'])
 }
 
 impl Page {
@@ -31,6 +42,9 @@ impl Page {
                 }
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
                 Event::Text(text) | Event::Code(text) => {
+                    if is_source(&text) {
+                        page.sources.insert(text.to_string());
+                    }
                     if let Some(heading) = &mut heading {
                         heading.push_str(&text);
                     }
@@ -154,6 +168,12 @@ pub(crate) fn check(root: &Path) -> Faults {
         for line in &page.untagged {
             fault(format!("the code block at line {line} does not say what it is"));
         }
+        for source in &page.sources {
+            let exists = |folder: &str| root.join(folder).join(source).exists();
+            if !SOURCE_FOLDERS.iter().any(|folder| exists(folder)) {
+                fault(format!("there is no `{source}`"));
+            }
+        }
         for (link, _) in &page.links {
             match Target::of(link) {
                 Target::Outside(address) => {
@@ -252,7 +272,7 @@ mod tests {
 
     #[test]
     fn good_pages_have_no_faults() {
-        let a = "# One two\n[b](sub/b.md#some-code) [self](#one-two) [source](../src/x.rs)\n\n```text\n```\n";
+        let a = "`src/x.rs` `head/x.rs`\n# One two\n[b](sub/b.md#some-code) [self](#one-two) [source](../src/x.rs)\n\n```text\n```\n";
         let b = "## Some `code`\n![a](../a.svg) [out](https://example.org/a?b#c)\n";
         let files = [
             SUMMARY,
@@ -260,6 +280,7 @@ mod tests {
             ("docs/sub/b.md", b),
             ("docs/a.svg", ""),
             ("src/x.rs", ""),
+            ("scheduler/src/head/x.rs", ""),
             ("README.md", "[a folder](docs)\n"),
         ];
         assert_eq!(faults("good", &files), Vec::<String>::new());
@@ -267,7 +288,7 @@ mod tests {
 
     #[test]
     fn each_fault_is_found() {
-        let a = "# One\n[1](none.md)\n[2](sub/b.md#none)\n[3](#two)\n[4](sub)\n[5](htp://x.org)\n[6](../../x)\n\n```\nx\n```\n";
+        let a = "# One\n[1](none.md)\n[2](sub/b.md#none)\n[3](#two)\n[4](sub)\n[5](htp://x.org)\n[6](../../x) `gone/y.rs`\n\n```\nx\n```\n";
         let files = [SUMMARY, ("docs/a.md", a), ("docs/sub/b.md", "    x\n"), ("docs/c.md", "")];
         let found = faults("bad", &files);
         for expected in [
@@ -277,13 +298,14 @@ mod tests {
             "docs/a.md: `sub`: is a folder: name a page in it",
             "docs/a.md: `htp://x.org` is neither https nor http",
             "docs/a.md: `../../x`: leads out of the repository",
+            "docs/a.md: there is no `gone/y.rs`",
             "docs/a.md: the code block at line 9 does not say what it is",
             "docs/sub/b.md: the code block at line 1 does not say what it is",
             "docs/SUMMARY.md: docs/c.md is missing",
         ] {
             assert!(found.iter().any(|fault| fault == expected), "{expected}\nin {found:#?}");
         }
-        assert_eq!(found.len(), 9, "{found:#?}");
+        assert_eq!(found.len(), 10, "{found:#?}");
     }
 
     #[test]
