@@ -1,6 +1,6 @@
 //! mdBook, over a copy of the pages in which links to the sources lead to copies of these.
 
-use crate::markdown::{Page, Target, normal, pages};
+use crate::page::{Page, Target, normal, pages};
 use mdbook_driver::MDBook;
 use mdbook_driver::config::Config;
 use std::collections::BTreeSet;
@@ -136,7 +136,7 @@ fn listing(source: &Path, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{listing, rewrite};
-    use crate::markdown::Page;
+    use crate::page::Page;
     use std::path::Path;
 
     #[test]

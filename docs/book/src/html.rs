@@ -1,7 +1,7 @@
 //! The pages as mdBook has made them.
 
 use crate::Faults;
-use crate::markdown::{Target, normal, wrong_address};
+use crate::page::{Target, normal, wrong_address};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{BufferQueue, Token, TokenSink, TokenSinkResult, Tokenizer};
 use std::cell::RefCell;

@@ -13,6 +13,7 @@ mod canvas;
 mod drawings;
 mod html;
 mod markdown;
+mod page;
 
 use std::path::Path;
 use std::process::ExitCode;

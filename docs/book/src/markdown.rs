@@ -1,158 +1,16 @@
-//! The pages as they stand in the repository.
+//! What can be wrong with the pages as they stand in the repository.
 
 use crate::Faults;
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use crate::page::{Page, Target, normal, pages, wrong_address};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
-use std::{fs, io};
-
-/// A Markdown file, as far as links go.
-#[derive(Debug, Default)]
-pub(crate) struct Page {
-    /// Where each link or image points to, and where the whole link stands in the text.
-    pub(crate) links: Vec<(String, Range<usize>)>,
-    /// The anchors of its headings.
-    anchors: BTreeSet<String>,
-    /// The lines with a code block that does not say what it is.
-    untagged: Vec<usize>,
-    /// What stands between backticks and looks like a source file.
-    sources: BTreeSet<String>,
-}
+use std::path::Path;
 
 /// Where the sources that a page names without a link may lie.
 const SOURCE_FOLDERS: [&str; 6] =
     ["", "scheduler/src", "scheduler", "benches/src", "loom-tests", "scheduler-macros"];
 
-/// Whether words between backticks are a path to a source file.
-fn is_source(words: &str) -> bool {
-    words.ends_with(".rs") && words.contains('/') && !words.contains([' ', '*', '$', '<'])
-}
-
-impl Page {
-    pub(crate) fn parse(text: &str) -> Self {
-        let line = |offset: usize| text[..offset].matches('\n').count() + 1;
-        let mut page = Self::default();
-        let mut heading: Option<String> = None;
-        let options = Options::ENABLE_TABLES | Options::ENABLE_FOOTNOTES;
-        for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
-            match event {
-                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                    page.links.push((dest_url.into_string(), range));
-                }
-                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
-                Event::Text(text) | Event::Code(text) => {
-                    if is_source(&text) {
-                        page.sources.insert(text.to_string());
-                    }
-                    if let Some(heading) = &mut heading {
-                        heading.push_str(&text);
-                    }
-                }
-                Event::End(TagEnd::Heading(_)) => {
-                    page.add_anchor(&slug(&heading.take().unwrap_or_default()));
-                }
-                Event::Start(Tag::CodeBlock(kind)) => {
-                    let tagged =
-                        matches!(&kind, CodeBlockKind::Fenced(tag) if !tag.trim().is_empty());
-                    if !tagged {
-                        page.untagged.push(line(range.start));
-                    }
-                }
-                _ => {}
-            }
-        }
-        page
-    }
-
-    /// The second heading of the same text gets a number.
-    fn add_anchor(&mut self, slug: &str) {
-        let mut anchor = slug.to_owned();
-        let mut n = 0;
-        while !self.anchors.insert(anchor.clone()) {
-            n += 1;
-            anchor = format!("{slug}-{n}");
-        }
-    }
-}
-
-/// The anchor of a heading, as GitHub and mdBook make it.
-fn slug(heading: &str) -> String {
-    let kept = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let heading = heading.trim().to_lowercase();
-    let slug = heading.chars().map(|c| if c.is_whitespace() { '-' } else { c });
-    slug.filter(|&c| kept(c)).collect()
-}
-
-/// Where a link points to.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Target<'a> {
-    Outside(&'a str),
-    /// A path, empty for the page itself, and an anchor.
-    Inside(&'a str, Option<&'a str>),
-}
-
-impl<'a> Target<'a> {
-    pub(crate) fn of(link: &'a str) -> Self {
-        if link.split(['/', '#']).next().is_some_and(|first| first.contains(':')) {
-            return Self::Outside(link);
-        }
-        match link.split_once('#') {
-            Some((path, anchor)) => Self::Inside(path, Some(anchor)),
-            None => Self::Inside(link, None),
-        }
-    }
-}
-
-/// What is wrong with an address outside the repository, which is not looked up.
-pub(crate) fn wrong_address(address: &str) -> Option<&'static str> {
-    let Some(rest) = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"))
-    else {
-        return Some("is neither https nor http");
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let labels = host.split('.');
-    let good = labels.clone().count() > 1
-        && labels.into_iter().all(|label| {
-            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        });
-    (!good || address.contains(char::is_whitespace)).then_some("is no address")
-}
-
-/// `path` without `.` and `..`; a link is resolved by its text, as a browser does.
-pub(crate) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if normal.pop() => {}
-            part => normal.push(part),
-        }
-    }
-    normal
-}
-
-/// Every Markdown file of the repository, by its path from the root.
-pub(crate) fn pages(root: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
-    let mut pages = BTreeMap::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root.join(&folder))? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let path = folder.join(&name);
-            if entry.file_type()?.is_dir() {
-                // Build outputs, and what begins with a dot.
-                if name != "target" && !name.to_string_lossy().starts_with('.') {
-                    folders.push(path);
-                }
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.insert(path, fs::read_to_string(entry.path())?);
-            }
-        }
-    }
-    Ok(pages)
-}
+/// The pages whose code runs as doctests.
+const GUIDE: &str = "docs/guide";
 
 /// What is wrong with the Markdown files of the repository.
 pub(crate) fn check(root: &Path) -> Faults {
@@ -165,9 +23,7 @@ pub(crate) fn check(root: &Path) -> Faults {
     let mut faults = Vec::new();
     for (path, page) in &pages {
         let mut fault = |what: String| faults.push(format!("{}: {what}", path.display()));
-        for line in &page.untagged {
-            fault(format!("the code block at line {line} does not say what it is"));
-        }
+        check_code(path, page, &mut fault);
         for source in &page.sources {
             let exists = |folder: &str| root.join(folder).join(source).exists();
             if !SOURCE_FOLDERS.iter().any(|folder| exists(folder)) {
@@ -193,6 +49,25 @@ pub(crate) fn check(root: &Path) -> Faults {
     faults
 }
 
+/// Each block says what it is, and what the guide shows is run.
+fn check_code(path: &Path, page: &Page, fault: &mut impl FnMut(String)) {
+    let in_guide = path.starts_with(GUIDE);
+    for (tag, line) in &page.tags {
+        if tag.is_empty() {
+            fault(format!("the code block at line {line} does not say what it is"));
+        }
+        if in_guide && (tag.contains("ignore") || tag.contains("no_run")) {
+            fault(format!("the code block at line {line} is not run"));
+        }
+    }
+    let parts = ["concepts", "recipes"].map(|part| Path::new(GUIDE).join(part));
+    let teaches = parts.iter().any(|part| path.starts_with(part)) && !path.ends_with("README.md");
+    if teaches && !page.tags.iter().any(|(tag, _)| tag == "rust") {
+        fault("has no program".to_owned());
+    }
+}
+
+/// A link to something in the repository.
 fn check_inside(
     root: &Path,
     pages: &BTreeMap<&Path, Page>,
@@ -245,7 +120,7 @@ fn check_summary(pages: &BTreeMap<&Path, Page>) -> Faults {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, Target, check, slug, wrong_address};
+    use super::check;
     use std::fs;
     use std::path::PathBuf;
 
@@ -289,8 +164,17 @@ mod tests {
     #[test]
     fn each_fault_is_found() {
         let a = "# One\n[1](none.md)\n[2](sub/b.md#none)\n[3](#two)\n[4](sub)\n[5](htp://x.org)\n[6](../../x) `gone/y.rs`\n\n```\nx\n```\n";
-        let files = [SUMMARY, ("docs/a.md", a), ("docs/sub/b.md", "    x\n"), ("docs/c.md", "")];
+        let files = [SUMMARY, ("docs/a.md", a), ("docs/sub/b.md", "    x\n")];
+        let guide = [
+            ("docs/guide/a.md", "```rust,no_run\n```\n"),
+            ("docs/guide/recipes/b.md", "```rust,ignore\n```\n"),
+            ("docs/guide/recipes/README.md", ""),
+            ("docs/guide/concepts/c.md", "```rust\n```\n"),
+        ];
+        let files: Vec<_> = files.into_iter().chain(guide).collect();
         let found = faults("bad", &files);
+        let found: Vec<_> =
+            found.into_iter().filter(|fault| !fault.contains("md is missing")).collect();
         for expected in [
             "docs/a.md: `none.md`: there is no such file",
             "docs/a.md: `sub/b.md#none`: there is no heading `none` on that page",
@@ -301,11 +185,31 @@ mod tests {
             "docs/a.md: there is no `gone/y.rs`",
             "docs/a.md: the code block at line 9 does not say what it is",
             "docs/sub/b.md: the code block at line 1 does not say what it is",
-            "docs/SUMMARY.md: docs/c.md is missing",
+            "docs/guide/a.md: the code block at line 1 is not run",
+            "docs/guide/recipes/b.md: the code block at line 1 is not run",
+            "docs/guide/recipes/b.md: has no program",
         ] {
             assert!(found.iter().any(|fault| fault == expected), "{expected}\nin {found:#?}");
         }
-        assert_eq!(found.len(), 10, "{found:#?}");
+        assert_eq!(found.len(), 12, "{found:#?}");
+    }
+
+    #[test]
+    fn a_page_that_is_not_listed_is_found() {
+        let files = [SUMMARY, ("docs/a.md", ""), ("docs/sub/b.md", ""), ("docs/c.md", "")];
+        assert_eq!(faults("missing", &files), ["docs/SUMMARY.md: docs/c.md is missing"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_of_the_file_system_is_no_page() {
+        let files = [SUMMARY, ("docs/a.md", "[b](sub/b.md)"), ("docs/sub/b.md", "")];
+        let root = repository("symlink", &files);
+        fs::create_dir(root.join("crate")).unwrap();
+        std::os::unix::fs::symlink("../docs/a.md", root.join("crate/README.md")).unwrap();
+        let found = check(&root);
+        fs::remove_dir_all(root).unwrap();
+        assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
@@ -313,22 +217,5 @@ mod tests {
         let summary = ("docs/SUMMARY.md", "- [A](a.md)\n- [Again](a.md)\n");
         let found = faults("twice", &[summary, ("docs/a.md", "")]);
         assert_eq!(found, ["docs/SUMMARY.md: `a.md` is there twice"]);
-    }
-
-    #[test]
-    fn anchors_are_those_of_the_site() {
-        assert_eq!(slug(" What `is` not, checked? "), "what-is-not-checked");
-        let page = Page::parse("# A\n\n## A\n");
-        assert!(page.anchors.contains("a") && page.anchors.contains("a-1"));
-    }
-
-    #[test]
-    fn addresses() {
-        assert_eq!(Target::of("a/b.md#c"), Target::Inside("a/b.md", Some("c")));
-        assert_eq!(Target::of("mailto:x"), Target::Outside("mailto:x"));
-        assert_eq!(wrong_address("https://docs.rs/rayon"), None);
-        assert!(wrong_address("https://").is_some());
-        assert!(wrong_address("https://docs..rs/").is_some());
-        assert!(wrong_address("mailto:x").is_some());
     }
 }
