@@ -125,7 +125,7 @@ pub mod checker {
 
 /// The README's examples, as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 pub struct Readme;
 
 pub use admission::{
