@@ -214,6 +214,7 @@ where
 
 /// What [`yield_now`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a job was run, or there was none")]
 pub enum Yield {
     /// It ran another job.
     Executed,
