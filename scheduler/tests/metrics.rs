@@ -4,9 +4,11 @@
 
 mod support;
 
-use scheduler::{Barrier, Counts, ThreadPool, join, scope, spawn};
+use scheduler::{Barrier, Counts, Metrics, ThreadPool, join, scope, spawn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use support::{Stuck, each_size, each_size_from_two, fib, pool, usable, wait_until, watchdog};
+use support::{
+    Stuck, caught, each_size, each_size_from_two, fib, pool, text, usable, wait_until, watchdog,
+};
 
 fn total(pool: &ThreadPool) -> Counts {
     pool.metrics().total()
@@ -75,14 +77,13 @@ fn jobs_add_up_over_the_workers() {
             let before = total(&pool);
             let ran = AtomicUsize::new(0);
             pool.scope(|s| (0..spawns).for_each(|_| drop(s.spawn(|| ran.fetch_add(1, SeqCst)))));
-            let after = total(&pool);
             assert_eq!(ran.into_inner(), spawns);
-            assert_eq!(after.jobs - before.jobs, 1 + spawns as u64);
+            assert_eq!(total(&pool).since(&before).jobs, 1 + spawns as u64);
         }
         let before = total(&pool);
         assert_eq!(pool.broadcast(|_| ()).len(), workers);
         // Broadcast's own closure, and a share for each worker.
-        assert_eq!(total(&pool).jobs - before.jobs, 1 + workers as u64);
+        assert_eq!(total(&pool).since(&before).jobs, 1 + workers as u64);
         let metrics = pool.metrics();
         let sum = |count: fn(&Counts) -> u64| {
             metrics.workers.iter().map(|worker| count(&worker.counts)).sum::<u64>()
@@ -91,7 +92,9 @@ fn jobs_add_up_over_the_workers() {
         assert_eq!(total.jobs, sum(|counts| counts.jobs));
         assert_eq!(total.steals(), sum(Counts::steals));
         assert_eq!(total.parks, sum(|counts| counts.parks));
-        assert_eq!(total.steals(), total.steals_tail + total.steals_forced + total.steals_injected);
+        assert_eq!(total.stolen(), total.steals_tail + total.steals_forced);
+        assert_eq!(total.steals(), total.stolen() + total.steals_injected);
+        assert_eq!(total.failed_steals(), total.steals_empty + total.steals_lost);
     });
 }
 
@@ -129,10 +132,9 @@ fn a_full_ring_spills() {
         let queue = |n: usize| {
             let before = total(&pool);
             pool.scope(|s| (0..n).for_each(|_| drop(s.spawn(|| ()))));
-            let after = total(&pool);
-            assert_eq!(after.jobs - before.jobs, 1 + n as u64);
-            assert_eq!(after.steals_tail + after.steals_forced, 0);
-            after.spilled - before.spilled
+            let counted = total(&pool).since(&before);
+            assert_eq!((counted.jobs, counted.stolen()), (1 + n as u64, 0));
+            counted.spilled
         };
         assert_eq!(queue(4000), 0, "it fits");
         let spilled = queue(50_000);
@@ -155,13 +157,10 @@ fn what_is_shared_is_published() {
             let before = total(&pool);
             let ran = AtomicBool::new(false);
             pool.join(|| wait_until(|| ran.load(SeqCst)), || ran.store(true, SeqCst));
-            let after = total(&pool);
-            assert_eq!(after.jobs - before.jobs, 2);
-            let published = after.publishes - before.publishes;
-            let forced = after.steals_forced - before.steals_forced;
-            assert_eq!(after.steals_tail - before.steals_tail, published);
-            assert_eq!(published + forced, 1);
-            published == 1
+            let counted = total(&pool).since(&before);
+            assert_eq!((counted.jobs, counted.stolen()), (2, 1));
+            assert_eq!(counted.steals_tail, counted.publishes);
+            counted.publishes == 1
         });
     });
 }
@@ -184,10 +183,8 @@ fn what_is_taken_by_force_was_not_published() {
             },
             || ran.store(true, SeqCst),
         );
-        let after = total(&pool);
-        assert_eq!(after.publishes - before.publishes, 0);
-        assert_eq!(after.steals_tail - before.steals_tail, 0);
-        assert_eq!(after.steals_forced - before.steals_forced, 1);
+        let counted = total(&pool).since(&before);
+        assert_eq!((counted.publishes, counted.steals_tail, counted.steals_forced), (0, 0, 1));
     });
 }
 
@@ -206,8 +203,109 @@ fn what_is_stolen_is_not_more_than_what_ran() {
         assert!(total.steals() <= total.jobs, "{total:?}");
         assert_eq!(total.steals_injected, 20);
         if workers == 1 {
-            assert_eq!((total.steals_tail, total.steals_forced), (0, 0));
+            assert_eq!((total.stolen(), total.failed_steals()), (0, 0), "from whom?");
         }
+    });
+}
+
+/// Whether each worker has blocked, and for the first time: it counts nothing more then.
+fn at_rest(metrics: &Metrics) -> bool {
+    metrics.workers.iter().all(|worker| worker.counts.parks == 1 && worker.counts.wakes == 0)
+}
+
+#[test]
+fn a_worker_has_looked_everywhere_before_it_blocks() {
+    each_size("a_worker_has_looked_everywhere_before_it_blocks", |workers| {
+        let pool = pool(workers);
+        wait_until(|| at_rest(&pool.metrics()));
+        let metrics = pool.metrics();
+        let others = workers as u64 - 1;
+        // At their tails when its own deque is empty, and once more last of all; then at their heads. In
+        // between it may search, unless enough others do.
+        let rounds = if eager(&pool) { 2 } else { 3 };
+        let search = if cfg!(scheduler_jitter) { 1 } else { 32 };
+        for worker in &metrics.workers {
+            let counts = worker.counts;
+            let empty = [rounds, rounds + search].map(|rounds| rounds * others);
+            assert!(empty.contains(&counts.steals_empty), "{counts:?}");
+            assert_eq!((counts.steals(), counts.steals_lost), (0, 0));
+        }
+        assert_eq!(pool.metrics(), metrics, "a blocked worker looks nowhere");
+    });
+}
+
+#[test]
+fn a_busy_worker_counts_no_failed_steals() {
+    each_size("a_busy_worker_counts_no_failed_steals", |workers| {
+        let pool = pool(workers);
+        let others = Stuck::new(&pool, workers - 1);
+        pool.install(|| {
+            let index = scheduler::current_thread_index().unwrap();
+            let counts = || pool.metrics().workers[index].counts;
+            let before = counts();
+            assert_eq!(fib(18), 2584);
+            scope(|s| (0..100).for_each(|_| s.fork(|| ())));
+            let counted = counts().since(&before);
+            assert_eq!((counted.stolen(), counted.failed_steals()), (0, 0));
+        });
+        others.release();
+    });
+}
+
+/// Where many want the same job, all but one of them lose it.
+#[test]
+fn a_lost_race_is_counted() {
+    watchdog("a_lost_race_is_counted", || {
+        let pool = pool(8);
+        wait_until(|| {
+            pool.scope(|s| (0..10_000).for_each(|_| s.fork(|| ())));
+            total(&pool).steals_lost > 0
+        });
+    });
+}
+
+#[test]
+fn a_difference_is_of_all_counts_of_each_worker() {
+    each_size("a_difference_is_of_all_counts_of_each_worker", |workers| {
+        let pool = pool(workers);
+        usable(&pool);
+        let before = pool.metrics();
+        assert_eq!(pool.install(|| fib(16)), 987);
+        pool.scope(|s| (0..20_000).for_each(|_| s.fork(|| ())));
+        let after = pool.metrics();
+        let counted = after.since(&before);
+        assert_eq!((counted.workers.len(), counted.barrier), (workers, after.barrier));
+        assert!(counted.total().jobs >= 20_002);
+        for (index, difference) in counted.workers.iter().enumerate() {
+            let (now, then) = (&after.workers[index], &before.workers[index]);
+            assert_eq!(*difference, now.since(then));
+            assert_eq!(difference.pinned_to, now.pinned_to);
+            let mut sum = then.counts;
+            sum += difference.counts;
+            assert_eq!(sum, now.counts);
+        }
+        assert_eq!(after.total().since(&before.total()), counted.total());
+        assert_eq!(after.since(&after).total(), Counts::default());
+    });
+}
+
+#[test]
+fn a_difference_says_what_is_wrong() {
+    each_size_from_two("a_difference_says_what_is_wrong", |workers| {
+        let (one, other) = (pool(workers), pool(workers - 1));
+        let before = one.metrics();
+        usable(&one);
+        let after = one.metrics();
+        let message = |f: &dyn Fn() -> Metrics| text(&*caught(|| drop(f()))).unwrap().to_owned();
+        let swapped = message(&|| before.since(&after));
+        assert!(swapped.starts_with("counts do not go back: Counts { jobs: "), "{swapped}");
+        assert_eq!(
+            message(&|| after.since(&other.metrics())),
+            format!(
+                "metrics of two pools: one has {workers} workers, the earlier one {}",
+                workers - 1
+            )
+        );
     });
 }
 
@@ -225,6 +323,8 @@ fn the_table_has_a_line_for_each_worker() {
         for (index, worker) in metrics.workers.iter().enumerate() {
             assert_eq!(cell(index + 1, 0), index.to_string());
             assert_eq!(cell(index + 1, 1), worker.counts.jobs.to_string());
+            assert_eq!(cell(index + 1, 5), worker.counts.steals_empty.to_string());
+            assert_eq!(cell(index + 1, 6), worker.counts.steals_lost.to_string());
         }
         assert_eq!(
             (cell(workers + 1, 0), cell(workers + 1, 1)),

@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     pub(crate) steals_tail: Counter,
     pub(crate) steals_forced: Counter,
     pub(crate) steals_injected: Counter,
+    pub(crate) steals_empty: Counter,
+    pub(crate) steals_lost: Counter,
     pub(crate) publishes: Counter,
     pub(crate) parks: Counter,
     pub(crate) wakes: Counter,
@@ -28,6 +30,8 @@ impl Counters {
             steals_tail: self.steals_tail.get(),
             steals_forced: self.steals_forced.get(),
             steals_injected: self.steals_injected.get(),
+            steals_empty: self.steals_empty.get(),
+            steals_lost: self.steals_lost.get(),
             publishes: self.publishes.get(),
             parks: self.parks.get(),
             wakes: self.wakes.get(),
@@ -36,19 +40,27 @@ impl Counters {
     }
 }
 
-/// Counts since the pool was built, of one worker or of all together.
+/// Counts since the pool was built, or [since](Self::since) an earlier look, of one worker or of
+/// all together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Jobs taken from a queue and run. A `join` branch that its own caller took back from the
     /// private head is not a job here: it was a function call, and is not counted at all.
     pub jobs: u64,
-    /// Jobs stolen from another worker's public tail.
+    /// Jobs stolen from another worker's public tail. Many small ones may lie there as a bundle, which
+    /// is stolen as one.
     pub steals_tail: u64,
     /// Jobs taken by force out of another worker's private head, before going to sleep.
     pub steals_forced: u64,
     /// Jobs taken from the pool's global queue.
     pub steals_injected: u64,
+    /// Looks at another worker's tail or head that found it empty. A worker looks there when it has
+    /// nothing of its own, so a busy one counts none.
+    pub steals_empty: u64,
+    /// Attempts to take a job from another worker or from the global queue that lost it to somebody
+    /// quicker.
+    pub steals_lost: u64,
     /// Own jobs moved from the private head to the public tail because somebody was idle.
     pub publishes: u64,
     /// Times the worker blocked its thread.
@@ -63,20 +75,67 @@ pub struct Counts {
 impl Counts {
     /// All steals: from tails, by force, and of injected jobs.
     pub fn steals(&self) -> u64 {
-        self.steals_tail + self.steals_forced + self.steals_injected
+        self.stolen() + self.steals_injected
+    }
+
+    /// Steals from other workers: from tails and by force. What came in from outside is not among
+    /// them.
+    pub fn stolen(&self) -> u64 {
+        self.steals_tail + self.steals_forced
+    }
+
+    /// Attempts to steal that gave no job. Together with [`steals`](Self::steals) these are all
+    /// attempts, but for looks at the global queue while it was empty, which are not counted.
+    pub fn failed_steals(&self) -> u64 {
+        self.steals_empty + self.steals_lost
+    }
+
+    /// What has been counted since `earlier`, which was taken before this from the same worker or
+    /// pool.
+    ///
+    /// # Panics
+    ///
+    /// If some count was higher in `earlier`: the two are swapped, or not of the same worker or pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// pool.install(|| ());
+    /// let before = pool.metrics().total();
+    /// pool.install(|| ());
+    /// assert_eq!(pool.metrics().total().since(&before).jobs, 1);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn since(&self, earlier: &Self) -> Self {
+        assert!(
+            self.zip(earlier, u64::max) == *self,
+            "counts do not go back: {self:?} was not taken after {earlier:?}"
+        );
+        self.zip(earlier, |now, then| now - then)
+    }
+
+    /// Each count with its like.
+    fn zip(&self, other: &Self, f: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            jobs: f(self.jobs, other.jobs),
+            steals_tail: f(self.steals_tail, other.steals_tail),
+            steals_forced: f(self.steals_forced, other.steals_forced),
+            steals_injected: f(self.steals_injected, other.steals_injected),
+            steals_empty: f(self.steals_empty, other.steals_empty),
+            steals_lost: f(self.steals_lost, other.steals_lost),
+            publishes: f(self.publishes, other.publishes),
+            parks: f(self.parks, other.parks),
+            wakes: f(self.wakes, other.wakes),
+            spilled: f(self.spilled, other.spilled),
+        }
     }
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.jobs += other.jobs;
-        self.steals_tail += other.steals_tail;
-        self.steals_forced += other.steals_forced;
-        self.steals_injected += other.steals_injected;
-        self.publishes += other.publishes;
-        self.parks += other.parks;
-        self.wakes += other.wakes;
-        self.spilled += other.spilled;
+        *self = self.zip(&other, |a, b| a + b);
     }
 }
 
@@ -84,13 +143,36 @@ impl AddAssign for Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerMetrics {
-    /// What it counted so far.
+    /// What it has counted.
     pub counts: Counts,
     /// The core it is pinned to; `None` if it is not pinned, or has not started yet.
     pub pinned_to: Option<usize>,
 }
 
-/// A snapshot of what a pool's workers have done since it was built.
+impl WorkerMetrics {
+    /// What this worker has counted since `earlier`, and where it is pinned now.
+    ///
+    /// # Panics
+    ///
+    /// As [`Counts::since`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let before = pool.metrics().workers[0];
+    /// pool.install(|| ());
+    /// assert_eq!(pool.metrics().workers[0].since(&before).counts.jobs, 1);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self { counts: self.counts.since(&earlier.counts), ..*self }
+    }
+}
+
+/// A snapshot of what a pool's workers have done since it was built, or
+/// [since](Self::since) an earlier one.
 ///
 /// Taken without stopping anybody: the figures of a busy pool are each a moment old, and
 /// not all of the same moment.
@@ -123,6 +205,32 @@ impl Metrics {
         total
     }
 
+    /// What each worker has done since `earlier`, which was taken before this from the same pool.
+    ///
+    /// # Panics
+    ///
+    /// If the two have not as many workers, and as [`Counts::since`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let before = pool.metrics();
+    /// pool.install(|| scheduler::join(|| 1, || 2));
+    /// println!("{}", pool.metrics().since(&before));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let (now, then) = (self.workers.len(), earlier.workers.len());
+        assert!(now == then, "metrics of two pools: one has {now} workers, the earlier one {then}");
+        let mut difference = self.clone();
+        for (worker, earlier) in difference.workers.iter_mut().zip(&earlier.workers) {
+            *worker = worker.since(earlier);
+        }
+        difference
+    }
+
     /// Whether every worker is pinned to a core.
     pub fn pinned(&self) -> bool {
         self.workers.iter().all(|worker| worker.pinned_to.is_some())
@@ -134,16 +242,18 @@ impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "worker       jobs   tail forced injected publishes  parks  wakes spilled  core"
+            "worker       jobs   tail forced injected    empty   lost publishes  parks  wakes spilled  core"
         )?;
         let line = |f: &mut fmt::Formatter<'_>, name: &str, counts: &Counts, core: &str| {
             writeln!(
                 f,
-                "{name:>6} {:>10} {:>6} {:>6} {:>8} {:>9} {:>6} {:>6} {:>7} {core:>5}",
+                "{name:>6} {:>10} {:>6} {:>6} {:>8} {:>8} {:>6} {:>9} {:>6} {:>6} {:>7} {core:>5}",
                 counts.jobs,
                 counts.steals_tail,
                 counts.steals_forced,
                 counts.steals_injected,
+                counts.steals_empty,
+                counts.steals_lost,
                 counts.publishes,
                 counts.parks,
                 counts.wakes,

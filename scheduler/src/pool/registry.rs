@@ -34,7 +34,9 @@ pub(crate) struct WorkerSlot {
     pub(crate) inbox: Injector,
     /// Set when the pool has stopped.
     pub(crate) terminate: Latch,
-    pub(crate) counters: Counters,
+    /// On lines of its own: its worker writes there whenever it looks for work, and whoever else does
+    /// reads the rest.
+    pub(crate) counters: CachePadded<Counters>,
     /// The core it is pinned to, plus one; 0 if it is not.
     pinned_to: AtomicUsize,
     running: Running,
@@ -80,7 +82,7 @@ impl Registry {
             stealer: tail.stealer(),
             inbox: Injector::new(),
             terminate: Latch::new(),
-            counters: Counters::default(),
+            counters: CachePadded::default(),
             pinned_to: AtomicUsize::new(0),
             running: Running::default(),
         };

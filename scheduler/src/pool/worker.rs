@@ -335,7 +335,10 @@ impl Worker {
                     return Some(job);
                 }
                 Steal::Empty => return None,
-                Steal::Retry => spin_loop(),
+                Steal::Retry => {
+                    self.counters().steals_lost.add(1);
+                    spin_loop();
+                }
             }
         }
     }
@@ -356,7 +359,9 @@ impl Worker {
     fn steal_tails(&self) -> Result<JobRef, Again> {
         let mut again = Again(false);
         for victim in self.victims() {
-            match self.registry.slot(victim).stealer.steal() {
+            let steal = self.registry.slot(victim).stealer.steal();
+            self.count_failed(&steal);
+            match steal {
                 Steal::Success(job) => {
                     self.counters().steals_tail.add(1);
                     return Ok(job);
@@ -488,7 +493,17 @@ impl Worker {
             self.counters().steals_forced.add(1);
             self.forced_from.set(Some(victim));
         }
+        self.count_failed(&steal);
         steal
+    }
+
+    /// After a look at another worker's queue.
+    fn count_failed(&self, steal: &Steal<JobRef>) {
+        match steal {
+            Steal::Success(_) => {}
+            Steal::Empty => self.counters().steals_empty.add(1),
+            Steal::Retry => self.counters().steals_lost.add(1),
+        }
     }
 }
 

@@ -106,6 +106,8 @@ fn trees_reach_all_of_the_deque() {
         total.steals_tail,
         total.steals_forced,
         total.steals_injected,
+        total.steals_empty,
+        total.steals_lost,
         total.publishes,
         total.spilled,
         total.parks,
