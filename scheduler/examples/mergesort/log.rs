@@ -85,11 +85,7 @@ impl Log {
         let at = self.begin.elapsed();
         let workers = pool.metrics().workers;
         // From each other: not the closure that came from outside.
-        let steals = workers.iter().map(|worker| &worker.counts);
-        Sample {
-            at,
-            steals: steals.map(|counts| counts.steals_tail + counts.steals_forced).collect(),
-        }
+        Sample { at, steals: workers.iter().map(|worker| worker.counts.stolen()).collect() }
     }
 }
 
