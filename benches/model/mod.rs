@@ -46,6 +46,7 @@ mod sim;
 
 pub use check::check;
 pub use costs::Costs;
+pub(crate) use costs::probe;
 pub use report::report;
 pub use sim::{Outcome, Scheme, Workload, simulate};
 

@@ -12,11 +12,14 @@ pub(crate) mod pools;
 
 use std::{collections::BTreeMap, thread, time::Instant};
 
+use scheduler::Counts;
+
 use self::{
     loads::{BURST, Load, PRODUCERS, Tally, body},
     pools::POOLS,
 };
 use crate::{
+    model::probe,
     section::{Facts, Figure, Section, Series},
     stats::{median, quantile},
 };
@@ -36,10 +39,12 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Quantity {
     FloodNs,
-    FloodLock,
+    FloodVain,
+    FloodFailed,
     FloodSwitches,
     TreeNs,
-    TreeLock,
+    TreeVain,
+    TreeFailed,
     TreeSwitches,
     TreeSteals,
     LatencyP50,
@@ -48,12 +53,14 @@ enum Quantity {
 }
 
 /// Quantity, heading of its figure, its unit.
-const FIGURES: [(Quantity, &str, &str); 10] = [
+const FIGURES: [(Quantity, &str, &str); 12] = [
     (Quantity::FloodNs, "Submitted from outside", NS),
-    (Quantity::FloodLock, "Submitted from outside: time in the lock", LOCK),
+    (Quantity::FloodVain, "Submitted from outside: time at the lock or in failed steals", VAIN),
+    (Quantity::FloodFailed, "Submitted from outside: failed steals", FAILED),
     (Quantity::FloodSwitches, "Submitted from outside: context switches", SWITCHES),
     (Quantity::TreeNs, "A tree of tasks", NS),
-    (Quantity::TreeLock, "A tree of tasks: time in the lock", LOCK),
+    (Quantity::TreeVain, "A tree of tasks: time at the lock or in failed steals", VAIN),
+    (Quantity::TreeFailed, "A tree of tasks: failed steals", FAILED),
     (Quantity::TreeSwitches, "A tree of tasks: context switches", SWITCHES),
     (Quantity::TreeSteals, "A tree of tasks: steals", STEALS),
     (Quantity::LatencyP50, "Bursts: submission to start, half", LATENCY),
@@ -62,10 +69,20 @@ const FIGURES: [(Quantity, &str, &str); 10] = [
 ];
 
 const NS: &str = "ns per task";
-const LOCK: &str = "share of all threads' time waiting for the lock";
+const VAIN: &str = "share of all threads' time";
+const FAILED: &str = "share of all attempts to steal";
 const SWITCHES: &str = "context switches per task";
 const STEALS: &str = "steals per task";
 const LATENCY: &str = "µs";
+
+/// Loads, with what is taken of them beside latencies and steals.
+const LOADS: [(Load, [Quantity; 4]); 2] = {
+    use Quantity::*;
+    [
+        (Load::Flood, [FloodNs, FloodVain, FloodFailed, FloodSwitches]),
+        (Load::Tree, [TreeNs, TreeVain, TreeFailed, TreeSwitches]),
+    ]
+};
 
 /// By pool and number of workers, one for each round.
 type Samples = BTreeMap<(Quantity, &'static str, usize), Vec<f64>>;
@@ -77,6 +94,7 @@ type Samples = BTreeMap<(Quantity, &'static str, usize), Vec<f64>>;
 /// If a pool cannot be started.
 pub fn measure(plan: &Plan, progress: impl Fn(usize, usize)) -> Section {
     let tally = Tally::new();
+    let look_ns = look_ns();
     let mut samples = Samples::new();
     let all = plan.rounds * plan.workers.len() * POOLS.len();
     let mut done = 0;
@@ -91,30 +109,25 @@ pub fn measure(plan: &Plan, progress: impl Fn(usize, usize)) -> Section {
                     let place = samples.entry((quantity, name, workers)).or_default();
                     place.extend(value);
                 };
-                let loads = [
-                    (Load::Flood, Quantity::FloodNs, Quantity::FloodLock, Quantity::FloodSwitches),
-                    (Load::Tree, Quantity::TreeNs, Quantity::TreeLock, Quantity::TreeSwitches),
-                ];
-                for (load, ns, lock, switches) in loads {
-                    let before = (pool.waited_for_lock(), pool.steals());
+                for (load, [ns, vain, failed, switches]) in LOADS {
+                    let before = (pool.waited_for_lock(), pool.counts());
                     let seen = load.run(&*pool, &tally, plan.tasks);
+                    let waited = pool.waited_for_lock().zip(before.0).map(|(to, from)| to - from);
+                    let counted = pool.counts().zip(before.1).map(|(to, from)| to.since(&from));
                     let each = |all: f64| all / load.tasks(plan.tasks) as f64;
-                    let elapsed = seen.elapsed.as_secs_f64();
+                    let elapsed_ns = seen.elapsed.as_nanos() as f64;
                     let outside = if load == Load::Flood { PRODUCERS as usize } else { 0 };
-                    let waited = pool.waited_for_lock().zip(before.0);
                     let threads = (workers + outside) as f64;
-                    put(ns, Some(each(elapsed * 1e9)));
-                    put(
-                        lock,
-                        waited.map(|(to, from)| (to - from).as_secs_f64() / elapsed / threads),
-                    );
+                    let vain_ns = waited
+                        .map(|waited| waited.as_nanos() as f64)
+                        .or_else(|| counted.map(|counts| counts.failed_steals() as f64 * look_ns));
+                    put(ns, Some(each(elapsed_ns)));
+                    put(vain, vain_ns.map(|ns| ns / elapsed_ns / threads));
+                    put(failed, counted.and_then(failed_share));
                     put(switches, seen.switches.map(|switches| each(switches as f64)));
                     if load == Load::Tree {
-                        let stolen = pool.steals().zip(before.1);
-                        put(
-                            Quantity::TreeSteals,
-                            stolen.map(|(to, from)| each((to - from) as f64)),
-                        );
+                        let stolen = counted.map(|counts| each(counts.stolen() as f64));
+                        put(Quantity::TreeSteals, stolen);
                     }
                 }
                 let seen = Load::Bursts.run(&*pool, &tally, plan.tasks);
@@ -126,10 +139,16 @@ pub fn measure(plan: &Plan, progress: impl Fn(usize, usize)) -> Section {
             }
         }
     }
-    section(plan, &samples)
+    section(plan, &samples, look_ns)
 }
 
-fn section(plan: &Plan, samples: &Samples) -> Section {
+/// `None` if nobody has tried.
+fn failed_share(counts: Counts) -> Option<f64> {
+    let attempts = counts.failed_steals() + counts.steals();
+    (attempts != 0).then(|| counts.failed_steals() as f64 / attempts as f64)
+}
+
+fn section(plan: &Plan, samples: &Samples, look_ns: f64) -> Section {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let crowded = plan.workers.iter().any(|&workers| workers > cores);
     let note = if crowded {
@@ -164,9 +183,14 @@ fn section(plan: &Plan, samples: &Samples) -> Section {
              queue for each worker. {PRODUCERS} threads outside submit; or each task submits two; \
              or one thread submits {BURST} at a time and waits for them. This machine has {cores} \
              cores: more workers than that say what crowding costs, and little about more cores. \
-             Time in the lock is that of the pool with a lock, without what a woken worker waits \
-             to have it back. Steals are those of our pool, from its metrics: from tails and by \
-             force. Nobody counts failed ones."
+             Time at the lock is that of the pool with a lock: who does not get it at once takes \
+             the time until it has it. What a woken worker waits to have it back is not in that. \
+             The channel has no lock, and what its threads wait for each other is in its times \
+             only. Steals are those of our pool, from its metrics: from tails and by force. Its \
+             failed ones are looks at another worker's queue that found nothing, and attempts there \
+             and at the global queue that lost to somebody quicker. Time in them is their number \
+             times what a look into another's empty queue costs alone; pauses between looks, and \
+             the barrier before a sleep, are not in that. Nobody else counts."
         ),
         figures: FIGURES.iter().map(figure).collect(),
         facts: vec![Facts {
@@ -177,6 +201,7 @@ fn section(plan: &Plan, samples: &Samples) -> Section {
                 row("tasks of each load, about", plan.tasks.to_string()),
                 row("rounds, of which the median", plan.rounds.to_string()),
                 row("a task's body alone", format!("{:.1} ns", body_ns())),
+                row("a look into an empty queue alone", format!("{look_ns:.1} ns")),
             ],
         }],
     }
@@ -187,6 +212,12 @@ fn body_ns() -> f64 {
     let begun = Instant::now();
     (0..TIMES).for_each(|_| body());
     begun.elapsed().as_nanos() as f64 / f64::from(TIMES)
+}
+
+/// What a worker of ours pays for a look at another's queue that finds nothing.
+fn look_ns() -> f64 {
+    const TIMES: usize = 9;
+    median((0..TIMES).map(|_| probe()).collect()).expect("it was taken")
 }
 
 #[cfg(test)]
@@ -200,13 +231,27 @@ mod tests {
         let figure = |title: &str| {
             section.figures.iter().find(|figure| figure.title == title).expect("see FIGURES")
         };
-        let tree = &figure("A tree of tasks").series;
-        assert_eq!(tree.len(), POOLS.len());
-        for line in tree {
-            assert!(line.points.iter().all(|&(_, ns)| ns > 0.0), "{line:?}");
+        let points = |figure: &Figure| {
+            figure.series.iter().flat_map(|line| line.points.clone()).collect::<Vec<_>>()
+        };
+        let tree = figure("A tree of tasks");
+        assert_eq!(tree.series.len(), POOLS.len());
+        assert!(points(tree).iter().all(|&(_, ns)| ns > 0.0), "{tree:?}");
+        for line in &tree.series {
             assert_eq!(line.points.iter().map(|&(x, _)| x).collect::<Vec<_>>(), [1.0, 2.0]);
         }
-        let locks = &figure("A tree of tasks: time in the lock").series;
-        assert_eq!(locks.iter().map(|line| &*line.name).collect::<Vec<_>>(), ["mutex+condvar"]);
+        for load in ["A tree of tasks", "Submitted from outside"] {
+            for (what, pools) in [
+                ("time at the lock or in failed steals", &["mutex+condvar", "ours"][..]),
+                ("failed steals", &["ours"]),
+            ] {
+                let figure = figure(&format!("{load}: {what}"));
+                let names: Vec<_> = figure.series.iter().map(|line| &*line.name).collect();
+                assert_eq!(names, pools);
+                let shares = points(figure);
+                assert_eq!(shares.len(), 2 * pools.len(), "{figure:?}");
+                assert!(shares.iter().all(|(_, share)| (0.0..=1.0).contains(share)), "{figure:?}");
+            }
+        }
     }
 }

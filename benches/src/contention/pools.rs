@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use scheduler::Counts;
+
 /// What a pool runs.
 pub(crate) type Task = Box<dyn FnOnce() + Send>;
 
@@ -24,8 +26,8 @@ pub(crate) trait Pool: Send + Sync {
         None
     }
 
-    /// How many tasks a worker has taken from another one, where that is counted.
-    fn steals(&self) -> Option<u64> {
+    /// What the workers have counted, where they do.
+    fn counts(&self) -> Option<Counts> {
         None
     }
 }
@@ -180,9 +182,8 @@ impl Pool for scheduler::ThreadPool {
         drop(self.spawn(task));
     }
 
-    fn steals(&self) -> Option<u64> {
-        let counts = self.metrics().total();
-        Some(counts.steals_tail + counts.steals_forced)
+    fn counts(&self) -> Option<Counts> {
+        Some(self.metrics().total())
     }
 }
 
