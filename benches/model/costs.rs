@@ -5,7 +5,7 @@ use std::{
     fmt,
     hint::{black_box, spin_loop},
     sync::{
-        Barrier, Mutex,
+        Barrier, Condvar, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     thread,
@@ -32,6 +32,8 @@ pub struct Costs {
     pub line: u64,
     /// A send or a receive on an unbounded channel that nobody else uses, less one exchange.
     pub queue: u64,
+    /// A notification of a condition variable at which nobody waits: std asks the kernel all the same.
+    pub notify: u64,
     /// A look into another's empty deque that has not changed.
     pub probe: u64,
     /// The 16 pauses between two rounds of a search.
@@ -59,11 +61,12 @@ impl Costs {
     pub fn measure() -> Costs {
         let pool = scheduler::ThreadPool::new(1);
         let pool = pool.unwrap_or_else(|e| panic!("cannot start a pool of one: {e}"));
-        let measures: [&dyn Fn() -> f64; 11] = [
+        let measures: [&dyn Fn() -> f64; 12] = [
             &lock,
             &cas,
             &line,
             &channel,
+            &notify,
             &probe,
             &pause,
             &|| pool.install(fork),
@@ -72,7 +75,7 @@ impl Costs {
             &|| wake().0,
             &|| wake().1,
         ];
-        let mut samples = [const { Vec::new() }; 11];
+        let mut samples = [const { Vec::new() }; 12];
         let mut hand_overs = Vec::new();
         for _ in 0..ROUNDS {
             hand_overs.extend(hand_over());
@@ -82,7 +85,8 @@ impl Costs {
         }
         let ps = |ns: f64| (ns.max(0.0) * 1e3).round() as u64;
         let medians = samples.map(|samples| ps(median(samples).expect("there are rounds")));
-        let [lock, cas, line, queue, probe, pause, fork, spawn, barrier, unpark, wake] = medians;
+        let [lock, cas, line, queue, notify, probe, pause, fork, spawn, barrier, unpark, wake] =
+            medians;
         let hand_over = median(hand_overs).map_or(lock + 2 * line, ps);
         let queue = queue.saturating_sub(cas);
         Costs {
@@ -91,6 +95,7 @@ impl Costs {
             cas,
             line,
             queue,
+            notify,
             probe,
             pause,
             fork,
@@ -102,13 +107,14 @@ impl Costs {
     }
 
     /// Names and values, in nanoseconds.
-    pub(super) fn rows(&self) -> [(&'static str, f64); 12] {
+    pub(super) fn rows(&self) -> [(&'static str, f64); 13] {
         [
             ("queue operation under a free lock", self.lock),
             ("the same, two cores at it", self.hand_over),
             ("compare-exchange", self.cas),
             ("line to another core", self.line),
             ("channel operation beyond its exchange", self.queue),
+            ("notification that nobody waits for", self.notify),
             ("look into an empty deque", self.probe),
             ("pause between looks", self.pause),
             ("fork", self.fork),
@@ -222,6 +228,12 @@ fn channel() -> f64 {
             black_box(receiver.try_recv().expect("just sent")());
         }
     })
+}
+
+fn notify() -> f64 {
+    const TIMES: u64 = 10_000;
+    let condvar = Condvar::new();
+    each(TIMES, || (0..TIMES).for_each(|_| condvar.notify_one()))
 }
 
 /// As our workers do before they steal.

@@ -12,7 +12,8 @@
 //!
 //! - [`Scheme::Locked`]: one queue and one lock, FIFO. A core that has to wait for the lock gets
 //!   it in its turn, at the cost of a hand-over; one that finds it free fetches lock and queue
-//!   from the core that had them last.
+//!   from the core that had them last. Each put notifies a condition variable, which is a call of the
+//!   kernel even if nobody waits there.
 //! - [`Scheme::LockFree`]: one queue. Each operation needs the queue's line for itself, and if
 //!   another core had it, waits for it to come over; the rest of the operation overlaps.
 //! - [`Scheme::Stealing`]: as this project does it. An owner pays for a fork or spawn, and nothing
@@ -30,9 +31,12 @@
 //! Memory bandwidth, caches of finite size, the distance between cores (each line takes the same
 //! time from everywhere), the kernel's scheduler, frequency, interrupts, what a barrier costs the
 //! cores that it interrupts, and the wait for a stolen half at a join: a core that waits is taken
-//! to help. A producer on one queue pays for a wake with every task as long as somebody sleeps, and no
-//! kernel merges these; a real one sleeps and wakes less regularly. Two real cores tell nothing about how a line's way grows with 256; with the same costs
-//! for all, the shapes of the curves mean more than their heights.
+//! to help. A producer on one queue pays for a wake with every task as long as somebody sleeps. So
+//! do the real pools, whose workers sleep as soon as the queue is empty; but one that is just on its
+//! way to sleep is woken for less, and here is not. So with one producer and more cores than it can
+//! feed, the curves of the queues fall off a cliff where real ones may only bend. Nor is there what a
+//! long queue costs in the cache. Two real cores tell nothing about how a line's way grows with 256;
+//! with the same costs for all, the shapes of the curves mean more than their heights.
 //!
 //! # Where the costs come from
 //!

@@ -291,8 +291,11 @@ impl Sim<'_> {
             Step::Next => self.next(now, core),
             Step::Put { put, rest } => {
                 self.queue.push_back(put);
-                let woken = self.wake_one(now, Step::Next);
-                self.at(now + woken, core, Step::Go(rest));
+                let told = match self.wake_one(now, Step::Next) {
+                    0 if self.scheme == Scheme::Locked => self.costs.notify,
+                    woken => woken,
+                };
+                self.at(now + told, core, Step::Go(rest));
             }
             Step::Take => match self.queue.pop_front() {
                 Some(task) => self.at(now, core, Step::Go(task)),
@@ -450,6 +453,7 @@ mod tests {
         cas: 10_000,
         line: 60_000,
         queue: 30_000,
+        notify: 100_000,
         probe: 12_000,
         pause: 200_000,
         fork: 3_000,
@@ -481,7 +485,7 @@ mod tests {
         let each = |scheme| simulate(&COSTS, scheme, WORKLOADS[0], 1, 1).time;
         let bodies = 3_000 * 500_000;
         assert_eq!(each(Scheme::Stealing), bodies + forks * COSTS.fork);
-        assert_eq!(each(Scheme::Locked), bodies + forks * 2 * COSTS.lock);
+        assert_eq!(each(Scheme::Locked), bodies + forks * (2 * COSTS.lock + COSTS.notify));
         assert_eq!(each(Scheme::LockFree), bodies + forks * 2 * (COSTS.cas + COSTS.queue));
     }
 
