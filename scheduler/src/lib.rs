@@ -42,6 +42,7 @@
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
 //! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
 //! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
+//! | `orx` | no | [`ThreadPool`] as a pool of [`orx-parallel`](https://docs.rs/orx-parallel), for parallel iterators |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -110,6 +111,9 @@ pub mod signal;
 mod executor;
 
 pub mod sizing;
+
+#[cfg(all(feature = "orx", not(any(scheduler_loom, scheduler_shuttle))))]
+mod orx;
 
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]
