@@ -43,6 +43,7 @@
 //! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
 //! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
 //! | `orx` | no | [`ThreadPool`] as a pool of [`orx-parallel`](https://docs.rs/orx-parallel), for parallel iterators |
+//! | `metrics` | no | `publish`: figures of pools and executors for the [`metrics`](https://docs.rs/metrics) crate |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -111,6 +112,10 @@ pub mod signal;
 mod executor;
 
 pub mod sizing;
+
+#[cfg(all(feature = "metrics", not(any(scheduler_loom, scheduler_shuttle))))]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod publish;
 
 #[cfg(all(feature = "orx", not(any(scheduler_loom, scheduler_shuttle))))]
 mod orx;

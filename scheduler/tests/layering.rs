@@ -36,7 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["schedule", "blocking", "signal"],
     &["completion"],
     &["executor"],
-    &["sizing", "orx"],
+    &["sizing", "orx", "publish"],
 ];
 
 /// The one module that may name the primitives.

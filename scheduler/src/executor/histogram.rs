@@ -93,6 +93,37 @@ impl Histogram {
         self.buckets.iter().sum()
     }
 
+    /// All of them added up.
+    pub fn sum(&self) -> Duration {
+        let (seconds, nanos) = (self.sum / 1_000_000_000, self.sum % 1_000_000_000);
+        Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), nanos as u32)
+    }
+
+    /// Each bucket's longest time, and how many times are in it: those longer than the longest of the
+    /// bucket before. Bucket by bucket that doubles, from none at all and 1 ns on; the last bucket has all
+    /// that is longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// executor.submit(|| 6 * 7)?.join()?;
+    /// # executor.shutdown(scheduler::Shutdown::Drain);
+    /// let run_time = executor.metrics().run_time.expect("it was asked for");
+    /// for (longest, count) in run_time.buckets().filter(|&(_, count)| count != 0) {
+    ///     println!("up to {longest:?}: {count}");
+    /// }
+    /// # assert_eq!(run_time.buckets().map(|(_, count)| count).sum::<u64>(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let longest = |bucket| Duration::from_nanos(ceiling(bucket));
+        self.buckets.iter().enumerate().map(move |(bucket, &n)| (longest(bucket), n))
+    }
+
     /// The longest; `None` if there are none.
     pub fn max(&self) -> Option<Duration> {
         (self.count() != 0).then(|| Duration::from_nanos(self.max))
@@ -187,5 +218,20 @@ mod tests {
         assert_eq!(histogram.quantile(-1.0), histogram.quantile(0.0));
         assert_eq!(histogram.quantile(f64::NAN), histogram.quantile(0.0));
         assert_eq!(histogram.mean(), Some(Duration::from_nanos(333_833)));
+        assert_eq!(histogram.sum(), Duration::from_nanos(333_833_500));
+    }
+
+    #[test]
+    fn buckets_have_every_time_once() {
+        let times = [0, 1, 2, 3, 1 << 40, u64::MAX];
+        let histogram = of(&times);
+        let mut longer_than = None;
+        for (longest, n) in histogram.buckets() {
+            let longest = longest.as_nanos() as u64;
+            let within = |&&time: &&u64| time <= longest && longer_than < Some(time);
+            assert_eq!(n, times.iter().filter(within).count() as u64, "up to {longest}");
+            longer_than = Some(longest);
+        }
+        assert_eq!(longer_than, Some(u64::MAX));
     }
 }
