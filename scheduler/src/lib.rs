@@ -44,6 +44,29 @@
 //! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
 //! | `orx` | no | [`ThreadPool`] as a pool of [`orx-parallel`](https://docs.rs/orx-parallel), for parallel iterators |
 //! | `metrics` | no | `publish`: figures of pools and executors for the [`metrics`](https://docs.rs/metrics) crate |
+//! | `tracing` | no | [spans](#spans) of workers and of submitted closures, and the current one carried along |
+//!
+//! # Spans
+//!
+//! With the feature `tracing`, an event inside a fork is in the [span](https://docs.rs/tracing) that was current
+//! where the fork was made, whichever worker runs it: in [`join`](join()), [`scope`], [`broadcast`], [`Context`] and
+//! [`ThreadPool::install`]. An event inside a closure that was submitted ([`spawn`], [`Executor`], [`Elastic`],
+//! [`ThreadPool::schedule`], a [`TaskSet`]) is in a span of that closure, whose parent is the one that was current where
+//! it was submitted. A worker that waits leaves its spans meanwhile, so what else it runs is not in them. A subscriber
+//! that is the default of one thread only goes along with its spans.
+//!
+//! These spans and events are the scheduler's own:
+//!
+//! | target | level | name | fields |
+//! |---|---|---|---|
+//! | `scheduler::task` | debug | span `task`, while a submitted closure runs | `kind` (`spawn`, `executor`, `elastic`, `delayed`, `periodic`), `name` of the executor or the elastic pool, `loc.file`, `loc.line`, `loc.col` of the submission |
+//! | `scheduler::worker` | debug | span `worker`, as long as a worker's thread lives | `index`, `thread` (its name) |
+//! | `scheduler::worker` | debug | span `elastic`, as long as an elastic pool's thread lives | `index`, `thread` |
+//! | `scheduler::worker` | trace | events `park`, `wake`, `steal` of a worker | of a steal: `from` (`tail`, `head`, `injector`) |
+//!
+//! A fork costs nothing more as long as no subscriber is set, and some ten to a hundred nanoseconds more once one is; so
+//! set it before the work begins, and pools before that have no spans of their workers. A worker learns of a new
+//! subscriber when it begins its next job.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
@@ -62,6 +85,12 @@ mod rng;
 mod unwind;
 
 mod observe;
+
+#[cfg(all(feature = "tracing", not(any(scheduler_loom, scheduler_shuttle))))]
+mod span;
+#[cfg(not(all(feature = "tracing", not(any(scheduler_loom, scheduler_shuttle)))))]
+#[path = "span/absent.rs"]
+mod span;
 
 mod admission;
 

@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["unwind"],
     &["rng"],
     &["observe"],
+    &["span"],
     &["admission"],
     &["park"],
     &["timer"],

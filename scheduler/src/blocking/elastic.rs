@@ -7,6 +7,7 @@ use crate::admission::RejectionPolicy;
 use crate::job::party::Entry;
 use crate::park::Parker;
 use crate::pool::hooks::Hooks;
+use crate::span;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, mask, thread, thread_local_const};
 use crate::task;
 use std::cell::Cell;
@@ -162,13 +163,16 @@ impl Shared {
 fn serve(shared: &Arc<Shared>, number: usize) {
     mask::restore();
     OF.with(|of| of.set(Arc::as_ptr(shared)));
-    shared.hooks.started(number);
-    let parker = Parker::for_current_thread();
-    task::with_flag(&shared.aborting, || {
-        while let Some(entry) = shared.core.next(number, &parker) {
-            entry.into_job().run();
-        }
-    });
-    shared.hooks.exits(number);
+    {
+        let _span = span::elastic(number);
+        shared.hooks.started(number);
+        let parker = Parker::for_current_thread();
+        task::with_flag(&shared.aborting, || {
+            while let Some(entry) = shared.core.next(number, &parker) {
+                entry.into_job().run();
+            }
+        });
+        shared.hooks.exits(number);
+    }
     shared.core.leave(number);
 }

@@ -9,8 +9,9 @@ use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
 use crate::pool::global::current;
 use crate::pool::registry::Registry;
+use crate::span;
 use crate::sync::Arc;
-use crate::task::{AbortHandle, JoinHandle, Submit, apart, requeue_on};
+use crate::task::{AbortHandle, JoinHandle, Submit, apart, requeue_on, spawn_ticket};
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::Location;
@@ -71,10 +72,10 @@ impl Rooms {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (closure, handle) = apart(f);
+        let (closure, handle) = apart(span::submitted("spawn", None, site, f));
         if this.limit.enter(closure) {
             let ticket = Ticket { rooms: Arc::clone(this), site, held: true };
-            drop(this.registry.submit(move || ticket.run(), site));
+            spawn_ticket(&this.registry, move || ticket.run(), site);
         }
         handle
     }

@@ -6,6 +6,7 @@ use crate::pool::carried::Carried;
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::worker::Worker;
+use crate::span;
 use crate::unwind;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -110,12 +111,12 @@ where
     R: Send,
 {
     let num_threads = registry.len();
-    let token = Carried::current();
+    let (token, span) = (Carried::current(), &span::Context::current());
     let shares: Vec<_> = (0..num_threads)
         .map(|index| {
             let context = BroadcastContext { index, num_threads, marker: PhantomData };
             // SAFETY: (1) this frame waits for every share's latch below.
-            StackJob::new(move || unsafe { token.run(|| f(context)) })
+            StackJob::new(move || span.run(|| unsafe { token.run(|| f(context)) }))
         })
         .collect();
     // SAFETY: this frame waits for every share's latch below; `f` is `Sync` and the values are

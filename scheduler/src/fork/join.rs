@@ -7,6 +7,7 @@ use crate::pool::global::global;
 use crate::pool::seat::Seated;
 use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
+use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
 use std::hint;
@@ -161,16 +162,17 @@ where
 {
     let job = StackJob::of::<K>(b);
     let Some(index) = seated.reserve() else {
-        // Built in vain: so the fork of a task without a token has nothing more to ask, and no
-        // register to save.
+        // Built in vain: so the fork of a task with nothing to carry has nothing more to ask, and
+        // no register to save.
         return fork_carrying::<K, _, _, _, _>(seated, a, &job);
     };
     fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
 }
 
-/// A closure that carries the token of its task along.
+/// A closure that carries the token and the span of its task along.
 struct Carrying<F> {
     token: Carried,
+    span: span::Context,
     closure: F,
 }
 
@@ -180,19 +182,19 @@ struct Carry<K>(PhantomData<K>);
 impl<K: Call<F, R>, F, R> Call<Carrying<F>, R> for Carry<K> {
     fn call(carrying: Carrying<F>) -> R {
         // SAFETY: (1) the forking frame waits for its branch.
-        unsafe { carrying.token.run(|| K::call(carrying.closure)) }
+        carrying.span.run(|| unsafe { carrying.token.run(|| K::call(carrying.closure)) })
     }
 }
 
 impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
-    /// The owner is still in the task.
+    /// The owner is still in the task, and in its spans.
     #[inline(always)]
     fn run(carrying: Carrying<F>, seated: Seated<'_>) -> R {
         K::run(carrying.closure, seated)
     }
 }
 
-/// [`fork`] of a task with a token: `plain` is the job without it, which nobody has seen.
+/// [`fork`] of a task with a token or a span: `plain` is the job without it, which nobody has seen.
 #[cold]
 #[inline(never)]
 fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
@@ -209,7 +211,8 @@ where
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
     let closure = unsafe { plain.take_closure() };
-    let carrying = Carrying { token: Carried::of(seated), closure };
+    let (token, span) = (Carried::of(seated), span::Context::current());
+    let carrying = Carrying { token, span, closure };
     let job = StackJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }

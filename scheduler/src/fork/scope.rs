@@ -11,6 +11,7 @@ use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
 use crate::pool::worker::{Role, Worker};
+use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, Ordering};
 use crate::unwind::{self, Payload};
@@ -322,6 +323,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let f = span::forked(f);
         let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
@@ -352,6 +354,7 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
+        let f = span::forked(f);
         let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the

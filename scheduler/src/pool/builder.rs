@@ -11,6 +11,7 @@ use super::registry::Registry;
 use super::worker::{Role, Worker};
 use super::{MAX_THREADS, ThreadPool};
 use crate::queue::Tail;
+use crate::span;
 use crate::sync::{Arc, Condvar, Mutex, mask, thread};
 use std::any::Any;
 use std::fmt;
@@ -334,6 +335,7 @@ impl Post {
             }
             let worker = Worker::new(Arc::clone(registry), index, tail);
             worker.enter(|| {
+                let _span = span::worker(index);
                 registry.hooks().started(index);
                 worker.run_until(&registry.slot(index).terminate, Role::Main);
                 worker.run_dry();

@@ -6,6 +6,7 @@ use crate::job::error::JoinError;
 use crate::job::party;
 use crate::pool::ThreadPool;
 use crate::pool::registry::Registry;
+use crate::span;
 use crate::sync::{Arc, AtomicBool, Instant, Ordering};
 use crate::task::JoinHandle;
 use crate::timer;
@@ -56,6 +57,7 @@ impl ThreadPool {
             entered: AtomicBool::new(false),
         });
         let owner = Root::new(Arc::clone(&ticket));
+        let f = span::submitted("delayed", None, ticket.site, f);
         // SAFETY: closure and value own what they use; the owner's own reference keeps the ticket,
         // and with it the registry, until `ended`.
         let (entry, handle) = unsafe { cell::new(f, owner) };

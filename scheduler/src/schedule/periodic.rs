@@ -19,8 +19,9 @@ use crate::job::error::JoinError;
 use crate::latch::Latch;
 use crate::pool::ThreadPool;
 use crate::pool::registry::{Registry, wait};
+use crate::span;
 use crate::sync::{Arc, Instant, Mutex};
-use crate::task::spawn_on;
+use crate::task::spawn_ticket;
 use crate::timer;
 use crate::unwind::{self, Payload};
 use std::fmt;
@@ -77,7 +78,7 @@ impl ThreadPool {
         F: FnMut() + Send + 'static,
     {
         assert!(!period.is_zero(), "the period of a series is zero");
-        self.begin(initial_delay, Step::Rate(period), Box::new(f), Location::caller())
+        self.begin(initial_delay, Step::Rate(period), f, Location::caller())
     }
 
     /// Runs `f` on the pool at `initial_delay` from now, and then again and again, `delay` after
@@ -116,14 +117,14 @@ impl ThreadPool {
         F: FnMut() + Send + 'static,
     {
         assert!(!delay.is_zero(), "the delay of a series is zero");
-        self.begin(initial_delay, Step::Delay(delay), Box::new(f), Location::caller())
+        self.begin(initial_delay, Step::Delay(delay), f, Location::caller())
     }
 
     fn begin(
         &self,
         initial_delay: Duration,
         step: Step,
-        function: Function,
+        f: impl FnMut() + Send + 'static,
         site: &'static Location<'static>,
     ) -> PeriodicHandle {
         let series = Arc::new(Series {
@@ -131,7 +132,7 @@ impl ThreadPool {
             site,
             step,
             state: Mutex::new(State {
-                function: Some(function),
+                function: Some(Box::new(span::repeated("periodic", site, f))),
                 appointment: None,
                 aborted: false,
                 end: End::NotYet,
@@ -330,7 +331,7 @@ impl Turn {
     /// It is due: to the pool. A pool that refuses it drops it.
     fn submit(self, due: Instant) {
         let Some(series) = self.0.clone() else { return };
-        drop(spawn_on(&series.registry, move || self.run(due), series.site));
+        spawn_ticket(&series.registry, move || self.run(due), series.site);
     }
 
     /// On a worker.

@@ -16,5 +16,5 @@ pub use handle::JoinHandle;
 pub(crate) use outside::with_flag;
 pub use returned::Task;
 pub use spawn::{Yield, spawn, yield_now};
-pub(crate) use spawn::{requeue_on, spawn_on};
+pub(crate) use spawn::{requeue_on, spawn_on, spawn_ticket};
 pub(crate) use submit::Submit;

@@ -9,6 +9,7 @@ use crate::pool::carried::put_away;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::worker::Worker;
+use crate::span;
 use crate::unwind::{self, Payload};
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -170,12 +171,25 @@ where
     if registry.enter().is_err() {
         return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
-    let (job, handle) = root(registry, f, site);
+    let (job, handle) = root(registry, span::submitted("spawn", None, site, f), site);
     registry.submit_root(job);
     Ok(handle)
 }
 
-/// As [`spawn_on`], but behind all that the pool has, also from a worker of its own. `f` is made once
+/// As [`spawn_on`], for what runs closures that have spans of their own. Dropped if the pool is shutting
+/// down.
+pub(crate) fn spawn_ticket<F>(registry: &Registry, f: F, site: &'static Location<'static>)
+where
+    F: FnOnce() + Send + 'static,
+{
+    if registry.enter().is_ok() {
+        let (job, handle) = root(registry, f, site);
+        registry.submit_root(job);
+        drop(handle);
+    }
+}
+
+/// As [`spawn_ticket`], but behind all that the pool has, also from a worker of its own. `f` is made once
 /// the pool has taken it; `None`: it is shutting down.
 pub(crate) fn requeue_on<F, T>(
     registry: &Registry,
