@@ -97,7 +97,8 @@ impl ElasticBuilder {
     }
 
     /// What the threads are called: `NAME-0`, `NAME-1`, …, in the order in which they start. The
-    /// default is `elastic`. Linux shows the first 15 bytes.
+    /// default is `elastic`. Linux keeps the first 15 bytes, as for
+    /// [`ThreadPoolBuilder::thread_name`](crate::ThreadPoolBuilder::thread_name).
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self

@@ -69,7 +69,8 @@ impl ThreadPoolBuilder {
     }
 
     /// Names the threads; called with each index before the first thread is spawned. The
-    /// default is `scheduler-0`, `scheduler-1`, …
+    /// default is `scheduler-0`, `scheduler-1`, … Linux keeps the first 15 bytes: these are what
+    /// `top -H`, `ps -L` and debuggers show, so a longer name should not have the index at its end.
     pub fn thread_name(mut self, name: impl FnMut(usize) -> String + 'static) -> Self {
         self.thread_name = Some(Box::new(name));
         self

@@ -134,7 +134,7 @@ fn start(
 ) -> io::Result<Handle> {
     let listener = Signals::new(signals)?;
     let handle = listener.handle();
-    let name = "scheduler-signal".to_owned();
+    let name = "scheduler-sig".to_owned();
     // The thread ends when the guard goes.
     thread::Builder::new().name(name).spawn(move || listen(&pool, listener, grace, &outcome))?;
     Ok(handle)
