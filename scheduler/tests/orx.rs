@@ -12,8 +12,8 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::sync::{Arc, Mutex, thread};
 use support::{
-    Drops, Stuck, caught, each_size, each_size_from_two, inside_and_outside, pool, text, throw,
-    thrown, usable, wait_until, watchdog,
+    Drops, Stuck, caught, each_size, each_size_from_two, inside_and_outside, pool, silence_thrown,
+    text, throw, thrown, usable, wait_until, watchdog,
 };
 
 const MANY: usize = 10_000;
@@ -134,6 +134,7 @@ fn with_one_worker_left() {
 
 #[test]
 fn a_panic_reaches_the_caller() {
+    silence_thrown();
     inside_and_outside("a_panic_reaches_the_caller", |pool| {
         for at in [0, 1, MANY / 2, MANY - 1] {
             let runner = Runner::adaptive_with_pool(pool);
@@ -151,6 +152,7 @@ fn a_panic_reaches_the_caller() {
 /// What the iterator owned is dropped, once, also by a computation that panics.
 #[test]
 fn items_are_dropped_once() {
+    silence_thrown();
     inside_and_outside("items_are_dropped_once", |pool| {
         let drops = Drops::default();
         let items = || (0..1000).map(|_| drops.token()).collect::<Vec<_>>();
@@ -171,6 +173,7 @@ fn items_are_dropped_once() {
 
 #[test]
 fn after_a_shutdown() {
+    silence_thrown();
     each_size("after_a_shutdown", |workers| {
         let pool = pool(workers);
         let _ = pool.shutdown(Shutdown::Drain);

@@ -720,6 +720,26 @@ fn a_subscriber_that_panics() {
     let _ = pool.shutdown(Shutdown::Drain);
 }
 
+/// What was submitted outside of all spans is in none, also where somebody runs it who is in some.
+#[test]
+fn a_closure_without_a_span_run_in_one() {
+    watchdog("a_closure_without_a_span_run_in_one", || {
+        let pool = pool(1);
+        let stuck = Stuck::new(&pool, 1);
+        let own = Recorder::new(LevelFilter::INFO);
+        tracing::subscriber::with_default(own.clone(), || {
+            let handle = pool.spawn(path);
+            let tasks = pool.shutdown_now();
+            let (_outer, inner) = (info_span!("outer").entered(), info_span!("inner"));
+            inner.in_scope(|| tasks.into_iter().for_each(scheduler::Task::run));
+            assert_eq!(handle.join().expect("no panic"), Some(vec![]));
+            assert_eq!(path(), Some(vec!["outer"]));
+        });
+        own.no_errors();
+        stuck.release();
+    });
+}
+
 /// A span that is too unimportant for the subscriber is none, and the one around it goes along.
 #[test]
 fn a_disabled_span() {

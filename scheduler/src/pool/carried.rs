@@ -1,4 +1,4 @@
-//! The token of the running task, and how it goes where the task's forks go.
+//! The token of the running task, and how it goes where the task's forks go. (A span goes along: `span/`.)
 //!
 //! The current token is a pointer, in the worker's seat or, on any other thread, in a thread-local.
 //! It is borrowed from the frame of [`run`], which outlives everything that runs under it; so a fork
