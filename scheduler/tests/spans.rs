@@ -732,11 +732,11 @@ fn a_closure_without_a_span_run_in_one() {
             let tasks = pool.shutdown_now();
             let (_outer, inner) = (info_span!("outer").entered(), info_span!("inner"));
             inner.in_scope(|| tasks.into_iter().for_each(scheduler::Task::run));
+            stuck.release();
             assert_eq!(handle.join().expect("no panic"), Some(vec![]));
             assert_eq!(path(), Some(vec!["outer"]));
         });
         own.no_errors();
-        stuck.release();
     });
 }
 
