@@ -10,15 +10,17 @@
 //! was published last; here the figures are those of the moment of the scrape.
 
 mod args;
+mod loopback;
+mod outcome;
 
+use loopback::{Answer, get, serve};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use scheduler::{Elastic, Executor, RejectionPolicy, Shutdown, ThreadPool, join};
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 fn main() -> ExitCode {
     let (tasks, pool) = args::parse(&args::Spec {
@@ -28,14 +30,7 @@ fn main() -> ExitCode {
         default: 100_000,
         quick: 2_000,
     });
-    match run(tasks, pool) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("metrics: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("metrics", run(tasks, pool))
 }
 
 /// What is shown.
@@ -50,8 +45,15 @@ impl Service {
     fn scrape(&self) -> String {
         self.pool.metrics().publish("compute");
         self.executor.metrics().publish("sums");
-        self.elastic.metrics().publish("http");
+        self.elastic.metrics().publish("files");
         self.page.render()
+    }
+
+    fn answer(&self, path: &str) -> Answer {
+        match path {
+            "/metrics" => Answer { status: 200, body: self.scrape() },
+            _ => Answer { status: 404, body: String::new() },
+        }
     }
 }
 
@@ -61,12 +63,16 @@ fn run(tasks: usize, pool: ThreadPool) -> Result<bool, Box<dyn Error>> {
         .on_full(RejectionPolicy::Block)
         .timings(true)
         .build()?;
-    let elastic = Elastic::builder().max_threads(8).thread_name("http").build()?;
+    let elastic = Elastic::builder().max_threads(8).thread_name("files").build()?;
     let page = PrometheusBuilder::new().install_recorder()?;
     let service = Arc::new(Service { page, pool, executor, elastic });
-    let address = serve(&service)?;
+    let server = Arc::clone(&service);
+    let address = serve(move |path| server.answer(path))?;
     println!("http://{address}/metrics");
 
+    // Something for each kind of pool.
+    let is_folder = service.elastic.submit(|| std::fs::metadata(".").map(|file| file.is_dir()))?;
+    let mut right = is_folder.join()??;
     let mut sums = Vec::new();
     let mut during = None;
     for n in 0..tasks as u64 {
@@ -75,7 +81,6 @@ fn run(tasks: usize, pool: ThreadPool) -> Result<bool, Box<dyn Error>> {
             during = Some(scrape(address)?);
         }
     }
-    let mut right = true;
     for (n, handle) in sums.into_iter().enumerate() {
         let n = n as u64 % 1000;
         right &= handle.join()? == n * n.saturating_sub(1) / 2;
@@ -88,14 +93,14 @@ fn run(tasks: usize, pool: ThreadPool) -> Result<bool, Box<dyn Error>> {
     let completed = r#"scheduler_executor_ended_total{executor="sums",how="completed"}"#;
     let run_time = r#"scheduler_executor_run_time_seconds_bucket{executor="sums",le="+Inf"}"#;
     let workers = r#"scheduler_workers{pool="compute"}"#;
-    let threads = r#"scheduler_elastic_threads_limit{pool="http"}"#;
+    let threads = r#"scheduler_elastic_threads_largest{pool="files"}"#;
     let during = during.and_then(|page| value(&page, submitted)).unwrap_or(0.0);
     for (name, expected) in [
         (submitted, tasks),
         (completed, tasks),
         (run_time, tasks),
         (workers, service.pool.current_num_threads()),
-        (threads, 8),
+        (threads, 1),
     ] {
         let value = value(&page, name);
         println!("{name} {}", value.map_or("is missing".to_owned(), |value| value.to_string()));
@@ -118,48 +123,12 @@ fn sum(from: u64, to: u64) -> u64 {
     left + right
 }
 
-/// Answers requests, as long as the process lives.
-fn serve(service: &Arc<Service>) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let service = Arc::clone(service);
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let server = Arc::clone(&service);
-            // A client whose connection breaks sees it itself.
-            drop(service.elastic.submit(move || answer(stream, &server)));
-        }
-    });
-    Ok(address)
-}
-
-fn answer(mut stream: TcpStream, service: &Service) -> io::Result<()> {
-    let mut request = BufReader::new(&stream).lines();
-    let first = request.next().transpose()?.unwrap_or_default();
-    // To the empty line after the headers, so that the connection closes in good order.
-    while request.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-    let (status, page) = match first.split(' ').nth(1) {
-        Some("/metrics") => ("200 OK", service.scrape()),
-        _ => ("404 Not Found", String::new()),
-    };
-    let kind = "text/plain; version=0.0.4";
-    let length = page.len();
-    write!(
-        stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
-         Connection: close\r\n\r\n{page}"
-    )
-}
-
 /// What a Prometheus server does every few seconds.
 fn scrape(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    match answer.split_once("\r\n\r\n") {
-        Some((head, page)) if head.starts_with("HTTP/1.1 200 ") => Ok(page.to_owned()),
-        _ => Err(io::Error::other(format!("not a page: {answer}"))),
+    let answer = get(address, "/metrics")?;
+    match answer.status {
+        200 => Ok(answer.body),
+        status => Err(io::Error::other(format!("status {status}"))),
     }
 }
 

@@ -8,6 +8,7 @@
 //! Coordinates are integers, so that a sum does not depend on its order and the two can be compared.
 
 mod args;
+mod random;
 
 use orx_parallel::{IterIntoParIter, Par, Parallelizable, Runner};
 use scheduler::ThreadPool;
@@ -119,14 +120,10 @@ impl Sums {
     }
 }
 
-/// Around as many places as there are clusters, the same on each run: a linear congruential
-/// generator, its bits stirred.
+/// Around as many places as there are clusters.
 fn random_points(n: usize) -> Vec<Point> {
-    let mut state = 1_u64;
-    let mut next = |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        ((state ^ (state >> 32)) % below) as i64
-    };
+    let mut numbers = random::numbers(2 * CLUSTERS + 4 * n).into_iter();
+    let mut next = |below: u64| (numbers.next().expect("there are enough") % below) as i64;
     let places: [Point; CLUSTERS] = std::array::from_fn(|_| [next(1 << 20), next(1 << 20)]);
     let mut point = |index: usize| {
         let place = places[index % CLUSTERS];

@@ -9,6 +9,7 @@
 //! a timeline, is a layer as well (`fmt`, `tracing-chrome`), and sees the same spans.
 
 mod args;
+mod random;
 
 use scheduler::{current_thread_index, join};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         default: 4_000_000,
         quick: 40_000,
     });
-    let mut numbers = random_numbers(n);
+    let mut numbers = random::numbers(n);
     let mut expected = numbers.clone();
 
     let program = info_span!("program", numbers = n);
@@ -83,16 +84,6 @@ fn merge(left: &[u64], right: &[u64]) -> Vec<u64> {
     }
     merged.extend(left.chain(right));
     merged
-}
-
-/// The same on each run: a linear congruential generator, its bits stirred.
-fn random_numbers(n: usize) -> Vec<u64> {
-    let mut state = 1_u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        state ^ (state >> 32)
-    };
-    std::iter::repeat_with(next).take(n).collect()
 }
 
 /// A layer that keeps all spans, by their numbers.

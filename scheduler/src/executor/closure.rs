@@ -188,28 +188,19 @@ impl Owner for Admission {
     }
 
     fn ended(self, fate: Fate) {
-        let Some(core) = self.counting() else {
-            // A closure that was taken back still keeps the core.
-            if self.role == Role::Left && fate == Fate::Ran {
-                // SAFETY: the pointer is of an `Arc`, and the closure has just run.
-                unsafe { Core::has_run(self.core) };
-            }
+        if self.role == Role::RunByCaller || self.role == Role::Left && fate == Fate::Cancelled {
             return;
-        };
-        match fate {
-            Fate::Ran => {
-                core.registry.leave(Fate::Ran);
-                core.pass(core.life.leave(core.stripe(), fate));
-                // SAFETY: the pointer is of an `Arc`, and the closure has just run.
-                unsafe { Core::has_run(self.core) };
-                return;
-            }
-            Fate::Cancelled => {
-                core.count(|counts| counts.cancelled += 1);
-                core.leave_pool(core.queue.cancelled(), Fate::Cancelled);
-            }
         }
-        core.pass(core.life.leave(core.stripe(), fate));
+        // SAFETY: see the type; a closure that was taken back and has run still keeps the core.
+        let core = unsafe { self.core.as_ref() };
+        let worker = core.registry.own_worker();
+        if self.role == Role::Queued {
+            core.leave(worker, fate);
+        }
+        if fate == Fate::Ran {
+            // SAFETY: the pointer is of an `Arc`, and the closure has just run.
+            unsafe { Core::has_run(self.core, worker) };
+        }
     }
 
     fn orphan(self) -> Option<Self> {

@@ -22,6 +22,7 @@ use crate::pool::gate::{Passage, Stripe};
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
+use crate::pool::worker::Worker;
 use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
@@ -111,13 +112,13 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let entered = this.enter(rooms);
+        let stripe = this.stripe();
+        let entered = (0..rooms).take_while(|_| this.registry.enter_on(stripe).is_ok()).count();
         if entered != rooms {
             this.leave_pool(entered, Fate::Ran);
             return Pushed::Closed;
         }
         let at = this.slots[0].timings.is_some().then(Instant::now);
-        let stripe = this.stripe();
         let keeper = || Arc::clone(this);
         let pushed = this.queue.push(rooms, place, displaces, keeper, |number| {
             let entered = this.life.enter(stripe);
@@ -136,29 +137,30 @@ impl Core {
         pushed
     }
 
-    /// Counts roots in. Fewer than asked for: the pool is shutting down.
-    fn enter(&self, roots: usize) -> usize {
-        for entered in 0..roots {
-            if self.registry.enter().is_err() {
-                return entered;
-            }
-        }
-        roots
-    }
-
     /// Counts roots out of the pool.
+    #[inline]
     pub(super) fn leave_pool(&self, roots: usize, fate: Fate) {
         for _ in 0..roots {
             self.registry.leave(fate);
         }
     }
 
-    /// Where the calling thread counts in the executor's gate.
-    pub(super) fn stripe(&self) -> Stripe {
-        match self.registry.own_worker() {
-            Some(worker) => Stripe::of_worker(worker.index()),
-            None => Stripe::outside(),
+    /// Where the calling thread counts, in the pool's gate and in the executor's.
+    fn stripe(&self) -> Stripe {
+        self.registry.stripe(self.registry.own_worker())
+    }
+
+    /// Counts a closure out of the pool and of the executor.
+    pub(super) fn leave(&self, worker: Option<&Worker>, fate: Fate) {
+        let stripe = self.registry.stripe(worker);
+        match fate {
+            Fate::Ran => self.registry.leave_on(stripe, Fate::Ran),
+            Fate::Cancelled => {
+                self.count(|counts| counts.cancelled += 1);
+                self.leave_pool(self.queue.cancelled(), Fate::Cancelled);
+            }
         }
+        self.pass(self.life.leave(stripe, fate));
     }
 
     /// Does what a change of the executor's gate calls for.
@@ -217,15 +219,15 @@ impl Core {
         }
     }
 
-    /// A closure that was queued has run.
+    /// A closure that was queued has run, on that worker of the pool or on another thread.
     ///
     /// # Safety
     ///
     /// 1. `this` is of an `Arc`, and the closure has not been given back yet.
-    pub(super) unsafe fn has_run(this: NonNull<Self>) {
+    pub(super) unsafe fn has_run(this: NonNull<Self>, worker: Option<&Worker>) {
         // SAFETY: (1): the queue's keeper keeps the core alive.
         let core = unsafe { this.as_ref() };
-        if let Some(worker) = core.registry.own_worker() {
+        if let Some(worker) = worker {
             let slot = &core.slots[worker.index()];
             if slot.redeeming.get() != 0 {
                 // `redeem` does it, which holds a reference of its own.

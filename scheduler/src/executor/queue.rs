@@ -118,7 +118,11 @@ impl Place {
 pub(crate) struct Told(Vec<Arc<Latch>>);
 
 impl Drop for Told {
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         for latch in self.0.drain(..) {
             // SAFETY: the `Arc` keeps the latch alive during the call.
             unsafe { Latch::set(&raw const *latch) };
@@ -414,12 +418,22 @@ impl<E, K> State<E, K> {
     }
 
     /// Whether anybody in line may not be overtaken. Those without a claim are no more than the workers.
+    #[inline]
     fn has_claims(&self) -> bool {
-        self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
+        !self.line.is_empty() && self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
     }
 
     /// Gives the room that there is to those in line. `calm`: who looks need not be told yet.
+    #[inline]
     fn give(&mut self, capacity: usize, calm: bool) -> Told {
+        if self.line.is_empty() && self.untold.is_empty() {
+            return Told::default();
+        }
+        self.give_to_line(capacity, calm)
+    }
+
+    #[cold]
+    fn give_to_line(&mut self, capacity: usize, calm: bool) -> Told {
         let calm = calm && self.entries.len() > capacity / 2;
         let mut told = Vec::new();
         while let Some((_, first)) = self.line.front()

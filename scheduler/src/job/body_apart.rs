@@ -3,7 +3,6 @@
 
 use super::cell::Outcome;
 use crate::sync::UnsafeCell;
-use std::mem;
 
 /// Closure and outcome of a cell.
 #[repr(C)]
@@ -64,7 +63,7 @@ impl<T> Slot<T> {
     pub(super) unsafe fn take(&self) -> Outcome<T> {
         self.with(|slot| {
             // SAFETY: (1).
-            let outcome = mem::replace(unsafe { &mut *slot }, Some(Outcome::Taken));
+            let outcome = unsafe { &mut *slot }.replace(Outcome::Taken);
             outcome.expect("nobody takes it before it has been written")
         })
     }

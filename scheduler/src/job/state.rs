@@ -2,9 +2,9 @@
 //!
 //! # Protocol
 //!
-//! Three kinds of parties hold a cell: the *queue entry* (its [`JobRef`] or [`Entry`], used once, by
-//! whoever runs or cancels it), the *handle*, and any number of *aborters*, who can drop the closure
-//! but never see the outcome. One word says what is left of it:
+//! Three kinds of parties hold a cell: the *queue entry* (its [`JobRef`](super::JobRef) or
+//! [`Entry`](super::party::Entry), used once, by whoever runs or cancels it), the *handle*, and any number
+//! of *aborters*, who can drop the closure but never see the outcome. One word says what is left of it:
 //!
 //! | part | set by | cleared by | means |
 //! |---|---|---|---|
