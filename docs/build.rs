@@ -1,4 +1,7 @@
-//! Makes a module of each page, so that its code is a doctest.
+//! Makes a module of each page, so that its Rust code is a doctest.
+
+#[allow(dead_code, reason = "the tests use more of it")]
+mod pages;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,9 +17,19 @@ fn main() {
     let mut modules = String::new();
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={folder}");
-        for page in pages(&root.join(folder)) {
+        for page in pages_in(&root.join(folder)) {
             let stem = page.file_stem().expect("a page has a name").to_string_lossy();
             let name = format!("{folder}_{}", stem.replace('-', "_").to_lowercase());
+            let text = fs::read_to_string(&page)
+                .unwrap_or_else(|error| panic!("cannot read {}: {error}", page.display()));
+            let page = match with_frames(&text) {
+                None => page,
+                Some(text) => {
+                    let framed = out.join(format!("{name}.md"));
+                    fs::write(&framed, text).expect("cargo made the directory");
+                    framed
+                }
+            };
             writeln!(modules, "#[doc = include_str!({page:?})]\npub mod {name} {{}}")
                 .expect("a String takes all");
         }
@@ -24,8 +37,33 @@ fn main() {
     fs::write(out.join("pages.rs"), modules).expect("cargo made the directory");
 }
 
+/// The page with its frame around each block of Rust; `None` if it has none.
+fn with_frames(page: &str) -> Option<String> {
+    let frames = pages::frames(page);
+    if frames.is_empty() {
+        return None;
+    }
+    let mut blocks = pages::blocks(page).into_iter();
+    let mut text = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        text += line;
+        text.push('\n');
+        if line.starts_with("```") {
+            let block = blocks.next().expect("it begins here");
+            text += &match block.language() {
+                "rust" => pages::framed(&block, &frames),
+                _ => block.code,
+            };
+            text += "```\n";
+            lines.by_ref().find(|line| line.starts_with("```"));
+        }
+    }
+    Some(text)
+}
+
 /// The pages of a folder, in the order of their names.
-fn pages(folder: &Path) -> Vec<PathBuf> {
+fn pages_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
     let mut pages: Vec<PathBuf> = entries
