@@ -17,9 +17,12 @@ fn main() {
     let mut modules = String::new();
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={folder}");
-        for page in pages_in(&root.join(folder)) {
-            let stem = page.file_stem().expect("a page has a name").to_string_lossy();
-            let name = format!("{folder}_{}", stem.replace('-', "_").to_lowercase());
+        let mut pages = Vec::new();
+        add_pages(&root.join(folder), &mut pages);
+        pages.sort();
+        for page in pages {
+            let path = page.strip_prefix(&root).expect("it was found there").with_extension("");
+            let name = path.to_string_lossy().replace(['/', '\\', '-'], "_").to_lowercase();
             let text = fs::read_to_string(&page)
                 .unwrap_or_else(|error| panic!("cannot read {}: {error}", page.display()));
             let page = match with_frames(&text) {
@@ -62,14 +65,16 @@ fn with_frames(page: &str) -> Option<String> {
     Some(text)
 }
 
-/// The pages of a folder, in the order of their names.
-fn pages_in(folder: &Path) -> Vec<PathBuf> {
+/// Adds the pages of a folder and of the folders in it.
+fn add_pages(folder: &Path, pages: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
-    let mut pages: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("the folder is readable").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect();
-    pages.sort();
-    pages
+    for entry in entries {
+        let path = entry.expect("the folder is readable").path();
+        if path.is_dir() {
+            add_pages(&path, pages);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
+        }
+    }
 }

@@ -78,9 +78,7 @@ pub(crate) fn frames(page: &str) -> Vec<Frame<'_>> {
 /// What is compiled or run: the block in its frame.
 pub(crate) fn framed(block: &Block<'_>, frames: &[Frame<'_>]) -> String {
     match frames.iter().find(|frame| frame.language == block.language()) {
-        Some(frame) if !block.stands_alone() => {
-            [frame.before, &block.code, frame.after].concat()
-        }
+        Some(frame) if !block.stands_alone() => [frame.before, &block.code, frame.after].concat(),
         _ => block.code.clone(),
     }
 }
