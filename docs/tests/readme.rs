@@ -63,24 +63,19 @@ fn every_promise_names_its_tests() {
 }
 
 #[test]
-fn features_are_those_of_the_manifest() {
+fn every_feature_is_listed() {
     let readme = read("README.md");
+    let section = section(&readme, "Features, versions, licence");
     let manifest = read("scheduler/Cargo.toml");
     let (_, rest) = manifest.split_once("[features]\n").expect("a table of features");
     let table = rest.split("\n[").next().unwrap_or(rest);
-    let mut features: Vec<&str> = table
-        .lines()
-        .filter(|line| line.starts_with(char::is_alphabetic))
-        .filter_map(|line| line.split_once(" = ").map(|(name, _)| name))
-        .filter(|name| *name != "default")
-        .collect();
-    features.sort_unstable();
-    let mut listed: Vec<&str> = section(&readme, "Features, versions, licence")
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
-    listed.sort_unstable();
-    assert_eq!(listed, features);
+    let names = table.lines().filter(|line| line.starts_with(char::is_alphabetic));
+    let names = names.filter_map(|line| line.split_once(" = ").map(|(name, _)| name));
+    let features: Vec<&str> = names.filter(|name| *name != "default").collect();
+    assert!(features.len() >= 4, "{features:?}");
+    for feature in features {
+        assert!(section.contains(&format!("\n| `{feature}`")), "{feature} is not in the table");
+    }
 }
 
 #[test]
