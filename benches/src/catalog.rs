@@ -144,7 +144,8 @@ fn sorts(contender: &Contender) -> bool {
 
 /// Who does not run a submitted job on the spot.
 fn wakes(contender: &Contender) -> bool {
-    contender.can(Ability::Submit) && contender.can(Ability::Threads)
+    contender.can(Ability::HandOver)
+        || contender.can(Ability::Submit) && contender.can(Ability::Threads)
 }
 
 fn starts(contender: &Contender) -> bool {
@@ -251,7 +252,7 @@ mod tests {
                     let sample = work.run(contender);
                     let unit = match sample {
                         Sample::Wall(_) => Unit::Run,
-                        Sample::Latencies(_) => Unit::Event,
+                        Sample::Latencies { .. } => Unit::Event,
                     };
                     assert_eq!(unit, entry.unit, "{}", entry.name);
                 }

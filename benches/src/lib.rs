@@ -12,6 +12,7 @@
 #[macro_use]
 mod contender;
 mod catalog;
+mod clock;
 mod machine;
 mod runner;
 mod stack;

@@ -9,17 +9,19 @@ use std::rc::Rc;
 
 /// A queue of numbers, and what a pool would know of it.
 struct Rig {
-    queue: Queue<usize>,
+    queue: Queue<usize, Rc<()>>,
     /// That nobody has started.
     tickets: Cell<usize>,
     /// That have been counted in, and not out.
     roots: Cell<usize>,
+    /// What the queue's owner is: it has this reference and the keeper.
+    owner: Rc<()>,
 }
 
 impl Rig {
     fn new(capacity: usize, max_tickets: usize) -> Rc<Self> {
         let queue = Queue::new(capacity, max_tickets);
-        Rc::new(Self { queue, tickets: Cell::new(0), roots: Cell::new(0) })
+        Rc::new(Self { queue, tickets: Cell::new(0), roots: Cell::new(0), owner: Rc::new(()) })
     }
 
     /// One that is full, of the number 0.
@@ -32,7 +34,7 @@ impl Rig {
     /// The numbers that had to leave, if there was room then.
     fn try_push(&self, id: usize, place: Option<&Place>, displaces: bool) -> Option<Vec<usize>> {
         self.roots.set(self.roots.get() + 1);
-        match self.queue.push(1, place, displaces, |_| id) {
+        match self.queue.push(1, place, displaces, || Rc::clone(&self.owner), |_| id) {
             Pushed::In { tickets, roots, displaced } => {
                 self.tickets.set(self.tickets.get() + tickets);
                 self.leave(roots);
@@ -69,11 +71,27 @@ impl Rig {
         }
         drop(redeemed.told);
         self.leave(redeemed.roots);
-        if let Some(id) = redeemed.entry {
+        let mut entry = redeemed.entry;
+        while let Some(id) = entry {
             ledger::run(id);
             self.leave(1);
+            assert_eq!(
+                Rc::strong_count(&self.owner),
+                2,
+                "what has not been given back has no keeper"
+            );
+            let next = self.queue.next(1);
+            drop((next.told, next.keeper));
+            self.leave(next.roots);
+            entry = next.entry;
         }
         true
+    }
+
+    /// An entry that is out of the queue is dropped unrun.
+    fn cancel(&self) {
+        self.leave(self.queue.cancelled());
+        drop(self.queue.give_back(1));
     }
 
     /// Drops an entry as its handle does.
@@ -82,7 +100,7 @@ impl Rig {
         drop(told);
         if let Some(id) = entry {
             ledger::run(id);
-            self.leave(self.queue.cancelled());
+            self.cancel();
         }
     }
 
@@ -100,6 +118,7 @@ impl Rig {
         while self.redeem() {}
         assert_eq!(self.queue.figures().len, 0, "an entry is left without a ticket");
         assert_eq!(self.roots.get(), 0, "a root is left");
+        assert_eq!(Rc::strong_count(&self.owner), 1, "the keeper is left");
     }
 }
 
@@ -152,7 +171,7 @@ pub(super) fn push_against_close() {
     });
     drop(rig.queue.close());
     let emptied = rig.queue.take_all(false);
-    emptied.entries.iter().for_each(|_| rig.leave(rig.queue.cancelled()));
+    emptied.entries.iter().for_each(|_| rig.cancel());
     join(pusher);
     assert_eq!(rig.queue.figures().len, 0, "it came after the close");
     rig.finish();
@@ -166,7 +185,7 @@ pub(super) fn discard_oldest_against_take() {
     let displaced = rig.try_push(1, None, true).expect("one can leave");
     for id in displaced {
         ledger::run(id);
-        rig.leave(rig.queue.cancelled());
+        rig.cancel();
     }
     join(worker);
     rig.finish();

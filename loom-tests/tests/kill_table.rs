@@ -159,6 +159,8 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("AdmitCloseTellsNobody", "block_against_close"),
     Seeded::new("AdmitUntoldForgotten", "calm_waiter_against_takes"),
     Seeded::new("AdmitTicketEnds", "tickets_against_push"),
+    Seeded::new("AdmitNextTakesAll", "tickets_against_push"),
+    Seeded::new("AdmitKeepsOwner", "tickets_against_push"),
     Seeded::new("AdmitOwesNothing", "abort_against_take"),
 ];
 

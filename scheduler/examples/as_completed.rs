@@ -16,12 +16,15 @@
 //! ```
 
 mod args;
+mod loopback;
+mod outcome;
 
 use indicatif::ProgressBar;
+use loopback::{Answer, get, serve};
 use scheduler::{ThreadPool, as_completed};
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,25 +37,14 @@ fn main() -> ExitCode {
         default: 400,
         quick: 40,
     });
-    match run(n, &pool) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("as_completed: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("as_completed", run(n, &pool))
 }
 
 fn run(n: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
-    // It ends with the process, as it does if a request fails.
-    thread::Builder::new().name("server".to_owned()).spawn(move || serve(&listener))?;
-
+    let server = serve(answer)?;
     let begin = Instant::now();
     let bar = ProgressBar::new(n as u64);
-    let handles = (0..n).map(|id| pool.spawn(move || request(address, id)));
+    let handles = (0..n).map(|id| pool.spawn(move || request(server, id)));
     let mut overtaken = 0;
     let mut last = 0;
     let mut answered = vec![false; n];
@@ -74,48 +66,20 @@ fn run(n: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
     Ok(right)
 }
 
-/// GET, and the body of the answer.
-fn request(address: SocketAddr, id: usize) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /{id} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
-    if !head.starts_with("HTTP/1.1 200 ") {
-        return Err(io::Error::other(format!("request {id}: {head}")));
+/// The body of the server's answer.
+fn request(server: SocketAddr, id: usize) -> io::Result<String> {
+    let Answer { status, body } = get(server, &format!("/{id}"))?;
+    if status != 200 {
+        return Err(io::Error::other(format!("request {id}: status {status}")));
     }
-    Ok(body.to_owned())
+    Ok(body)
 }
 
-/// Answers each connection on a thread of its own.
-fn serve(listener: &TcpListener) {
-    for stream in listener.incoming() {
-        thread::spawn(|| {
-            if let Err(error) = stream.and_then(|stream| answer(&stream)) {
-                eprintln!("as_completed: the server: {error}");
-            }
-        });
-    }
-}
-
-fn answer(mut stream: &TcpStream) -> io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-    // The head ends with an empty line.
-    for line in lines {
-        if line?.is_empty() {
-            break;
-        }
-    }
-    let path = first.split(' ').nth(1).unwrap_or_default();
+/// What the server says.
+fn answer(path: &str) -> Answer {
     let Some(id) = path.strip_prefix('/').and_then(|id| id.parse::<usize>().ok()) else {
-        return write!(stream, "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+        return Answer { status: 404, body: String::new() };
     };
     thread::sleep(Duration::from_millis(if id.is_multiple_of(7) { 20 } else { 1 }));
-    let body = format!("done-{id}");
-    write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
+    Answer { status: 200, body: format!("done-{id}") }
 }

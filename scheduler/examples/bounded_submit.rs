@@ -22,13 +22,15 @@
 //! ```
 
 mod args;
+mod gauge;
+mod outcome;
+mod walk;
 
+use gauge::{Gauge, Held};
 use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{fs, io};
 
 const QUEUE: usize = 4;
@@ -43,20 +45,12 @@ fn main() -> ExitCode {
         default: 50,
         quick: 3,
     });
-    match run(times, &pool) {
-        Ok(right) => {
-            println!("right               {:>9}", if right { "yes" } else { "NO" });
-            ExitCode::from(u8::from(!right))
-        }
-        Err(error) => {
-            eprintln!("bounded_submit: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("bounded_submit", run(times, &pool))
 }
 
 fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
-    let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))?;
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: Vec<_> = walk::files(&sources).collect::<Result<_, _>>()?;
     let expected =
         files.iter().map(|file| Ok(hash(&fs::read(file)?))).collect::<io::Result<Vec<u64>>>()?;
 
@@ -67,15 +61,13 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
         .timings(true)
         .build()?;
 
-    let in_memory = Arc::new(AtomicUsize::new(0));
-    let mut most = 0;
+    let in_memory = Gauge::default();
     let mut hashes = Vec::new();
     for _ in 0..times {
         for file in &files {
-            let contents = Loaded::new(fs::read(file)?, &in_memory);
-            most = most.max(in_memory.load(Relaxed));
+            let contents = Loaded { bytes: fs::read(file)?, _held: in_memory.hold() };
             // Waits while the queue is full.
-            hashes.push(executor.submit(move || hash(&contents.bytes))?);
+            hashes.push(executor.submit(move || contents.hash())?);
         }
     }
     let mut all_equal = true;
@@ -83,7 +75,7 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
         all_equal &= hash.join()? == *expected;
     }
     let report = executor.shutdown(Shutdown::Drain);
-    let metrics = executor.metrics();
+    let (most, metrics) = (in_memory.most(), executor.metrics());
 
     // Those in the queue, those that are being hashed, and the one that has just been read.
     let limit = QUEUE + pool.current_num_threads() + 1;
@@ -91,39 +83,21 @@ fn run(times: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
     println!("in memory, at most  {most:>9} of {limit} that may be");
     println!("queued, at most     {:>9} of {QUEUE}", metrics.high_water);
     println!("{metrics}");
-    Ok(all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0)
+    let right = all_equal && most <= limit && metrics.high_water <= QUEUE && report.cancelled == 0;
+    println!("right               {:>9}", if right { "yes" } else { "NO" });
+    Ok(right)
 }
 
 /// The contents of a file, counted as long as they are in memory.
 struct Loaded {
     bytes: Vec<u8>,
-    count: Arc<AtomicUsize>,
+    _held: Held,
 }
 
 impl Loaded {
-    fn new(bytes: Vec<u8>, count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self { bytes, count: Arc::clone(count) }
+    fn hash(&self) -> u64 {
+        hash(&self.bytes)
     }
-}
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Relaxed);
-    }
-}
-
-fn sources(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(sources(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(files)
 }
 
 /// FNV-1a, over and over.

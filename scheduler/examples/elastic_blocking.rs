@@ -20,11 +20,14 @@
 //! bound. Here threads end when they have nothing to do, and a full queue makes the submitter wait.
 
 mod args;
+mod loopback;
+mod outcome;
 
+use loopback::{Answer, get, serve};
 use scheduler::{Elastic, RejectionPolicy, ThreadPool, sizing};
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,18 +44,11 @@ fn main() -> ExitCode {
         default: 200,
         quick: 80,
     });
-    match run(requests, &pool) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("elastic_blocking: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("elastic_blocking", run(requests, &pool))
 }
 
 fn run(requests: usize, workers: &ThreadPool) -> Result<bool, Box<dyn Error>> {
-    let server = serve()?;
+    let server = serve(square)?;
     let steps = steps_in(COMPUTE);
     let enough = sizing::io_bound(CORES, WAIT, COMPUTE);
     println!("{requests} requests, each {WAIT:?} of waiting and about {COMPUTE:?} of work");
@@ -111,35 +107,17 @@ fn measure(
 
 /// One request: asks, waits, and works on the answer.
 fn answer(server: SocketAddr, number: u64, steps: u64) -> io::Result<u64> {
-    let mut stream = TcpStream::connect(server)?;
-    writeln!(stream, "{number}")?;
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line)?;
-    let square = line.trim().parse().map_err(io::Error::other)?;
+    let square = get(server, &format!("/{number}"))?.body.parse().map_err(io::Error::other)?;
     Ok(work(square, steps))
 }
 
-/// A server that squares numbers, slowly. It lives as long as the process.
-fn serve() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let pool = Elastic::builder().thread_name("server").build().map_err(io::Error::other)?;
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let served = pool.submit(move || square(stream));
-            // A client whose connection breaks sees it itself.
-            drop(served);
-        }
-    });
-    Ok(address)
-}
-
-fn square(mut stream: TcpStream) -> io::Result<()> {
-    let mut line = String::new();
-    BufReader::new(&stream).read_line(&mut line)?;
-    let number: u64 = line.trim().parse().map_err(io::Error::other)?;
+/// What the server says: the square, after a while.
+fn square(path: &str) -> Answer {
+    let Some(number) = path.strip_prefix('/').and_then(|number| number.parse::<u64>().ok()) else {
+        return Answer { status: 404, body: String::new() };
+    };
     thread::sleep(WAIT);
-    writeln!(stream, "{}", number * number)
+    Answer { status: 200, body: (number * number).to_string() }
 }
 
 /// A hash of a number that takes so many steps.

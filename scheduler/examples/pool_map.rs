@@ -6,7 +6,7 @@
 //! cargo run --release --example pool_map -- [--threads W] [--quick | DIR]
 //! ```
 //!
-//! DIR is a folder or a file; without it, or with `--quick`, the sources of this crate. Links are not followed.
+//! DIR is a folder or a file; without it, or with `--quick`, the sources of this crate. Links in it are not followed.
 //!
 //! In Python, `map` draws all its items at once, before the first result is asked for:
 //!
@@ -15,12 +15,16 @@
 //!     results = list(pool.map(handle_request, range(1000)))
 //! ```
 
+#[path = "args/line.rs"]
+mod line;
+mod outcome;
+mod walk;
+
+use lexopt::{Arg, Parser};
 use scheduler::ThreadPool;
-use std::ffi::OsString;
-use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, exit};
+use std::process::ExitCode;
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -42,21 +46,12 @@ struct Packed {
 }
 
 fn main() -> ExitCode {
-    let (root, pool) = parse();
-    match run(&root, &pool) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("pool_map: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let (root, pool) = line::read("pool_map", HELP, parse);
+    outcome::exit_code("pool_map", run(&root, &pool))
 }
 
 fn run(root: &Path, pool: &ThreadPool) -> io::Result<bool> {
-    let mut files = Vec::new();
-    list(root, &mut files)?;
-    files.sort();
+    let files: Vec<_> = walk::files(root).collect::<Result<_, _>>()?;
 
     let begin = Instant::now();
     let mut results = Vec::with_capacity(files.len());
@@ -93,54 +88,23 @@ fn unpacks(result: &Packed) -> bool {
     content.is_ok_and(|content| crc32fast::hash(&content) == result.hash)
 }
 
-/// The files at or below `path`.
-fn list(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    let kind = std::fs::symlink_metadata(path).map_err(|error| at(path, &error))?.file_type();
-    if kind.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(|error| at(path, &error))? {
-            list(&entry?.path(), files)?;
-        }
-    } else if kind.is_file() {
-        files.push(path.to_owned());
-    }
-    Ok(())
-}
-
 /// The error, with the file that it is about.
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-fn parse() -> (PathBuf, ThreadPool) {
+fn parse(parser: &mut Parser) -> Result<Option<(PathBuf, ThreadPool)>, lexopt::Error> {
     let mut root = None;
     let mut threads = 0;
-    let mut args = std::env::args_os().skip(1);
     let sources = || Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    while let Some(arg) = args.next() {
-        match arg.to_str() {
-            Some("--help" | "-h") => {
-                println!("{HELP}");
-                exit(0);
-            }
-            Some("--threads") => threads = number(&args.next().unwrap_or_default()),
-            _ if root.is_some() => fail(format!("one DIR is enough: what is {arg:?}?")),
-            Some("--quick") => root = Some(sources()),
-            Some(text) if text.starts_with('-') => {
-                fail(format!("there is no option {text:?}; --help lists all"))
-            }
-            _ => root = Some(PathBuf::from(arg)),
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            Arg::Long("threads") => threads = line::number(parser, "--threads", line::WORKERS)?,
+            Arg::Long("quick") if root.is_none() => root = Some(sources()),
+            Arg::Value(folder) if root.is_none() => root = Some(PathBuf::from(folder)),
+            _ => return Err(arg.unexpected()),
         }
     }
-    let pool = ThreadPool::new(threads).unwrap_or_else(|error| fail(error));
-    (root.unwrap_or_else(sources), pool)
-}
-
-fn number(value: &OsString) -> usize {
-    let number = value.to_str().and_then(|text| text.parse().ok());
-    number.unwrap_or_else(|| fail(format!("--threads needs a number, not {value:?}")))
-}
-
-fn fail(message: impl Display) -> ! {
-    eprintln!("pool_map: {message}");
-    exit(2)
+    Ok(Some((root.unwrap_or_else(sources), line::pool(threads)?)))
 }

@@ -6,6 +6,7 @@
 //! ```
 
 mod args;
+mod random;
 
 use scheduler::join;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         default: 10_000_000,
         quick: 100_000,
     });
-    let mut numbers = random_numbers(n);
+    let mut numbers = random::numbers(n);
     let mut expected = numbers.clone();
 
     let begin = Instant::now();
@@ -40,16 +41,6 @@ fn main() -> ExitCode {
     let equal = numbers == expected;
     println!("equal          {:>9}", if equal { "yes" } else { "NO" });
     ExitCode::from(u8::from(!equal))
-}
-
-/// The same numbers on each run: a linear congruential generator, its bits stirred.
-fn random_numbers(n: usize) -> Vec<u64> {
-    let mut state = 1_u64;
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        state ^ (state >> 32)
-    };
-    std::iter::repeat_with(next).take(n).collect()
 }
 
 fn quicksort(numbers: &mut [u64]) {

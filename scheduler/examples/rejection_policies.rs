@@ -15,6 +15,7 @@
 //! ```
 
 mod args;
+mod outcome;
 
 use scheduler::{
     Executor, JoinHandle, RejectedReason, RejectionPolicy, Shutdown, ThreadPool, Verdict,
@@ -35,16 +36,7 @@ fn main() -> ExitCode {
         default: 5_000,
         quick: 200,
     });
-    match run(pieces, &pool) {
-        Ok(right) => {
-            println!("right          {:>9}", if right { "yes" } else { "NO" });
-            ExitCode::from(u8::from(!right))
-        }
-        Err(error) => {
-            eprintln!("rejection_policies: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome::exit_code("rejection_policies", run(pieces, &pool))
 }
 
 /// What became of a burst.
@@ -96,6 +88,7 @@ fn run(pieces: usize, pool: &ThreadPool) -> Result<bool, Box<dyn Error>> {
             _ => discarded == 0,
         };
     }
+    println!("right          {:>9}", if right { "yes" } else { "NO" });
     Ok(right)
 }
 

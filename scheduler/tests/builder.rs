@@ -325,6 +325,10 @@ fn cores_that_are_not_there() {
     });
 }
 
+/// Where a worker is surely bound to the core that it is given.
+#[cfg(feature = "affinity")]
+const PINS: bool = cfg!(any(target_os = "linux", windows));
+
 #[test]
 #[cfg(feature = "affinity")]
 fn workers_are_pinned_to_the_cores_of_the_list() {
@@ -343,8 +347,11 @@ fn workers_are_pinned_to_the_cores_of_the_list() {
                 let expected: Vec<_> = (0..workers).map(|i| Some(list[i % list.len()])).collect();
                 let metrics = pool.metrics();
                 let pinned: Vec<_> = metrics.workers.iter().map(|w| w.pinned_to).collect();
-                assert_eq!(pinned, expected);
-                assert!(metrics.pinned());
+                // Elsewhere the system may refuse, and the workers run unpinned.
+                if PINS {
+                    assert_eq!(pinned, expected);
+                    assert!(metrics.pinned());
+                }
                 if cfg!(target_os = "linux") {
                     assert_eq!(parallelism, vec![1; workers], "the mask has one core");
                 }
@@ -381,7 +388,9 @@ fn automatic_pinning_is_for_a_worker_on_each_core() {
         };
         let parallelism = thread::available_parallelism().map_or(1, |n| n.get());
         cores.sort_unstable();
-        if parallelism >= cores.len() {
+        if !PINS {
+            assert_eq!(pinned(cores.len()), []);
+        } else if parallelism >= cores.len() {
             assert_eq!(pinned(cores.len()), cores);
         }
         assert_eq!(pinned(cores.len() + 1), []);

@@ -10,22 +10,13 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+use support::future::{Wakes, wakes};
 use support::sync::{Arc, thread};
 use support::{Thrown, pool, throw, wait_until, watchdog};
 
-/// A waker that counts.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn counting() -> (std::sync::Arc<Wakes>, Waker) {
-    let wakes = std::sync::Arc::<Wakes>::default();
-    (wakes.clone(), wakes.into())
+/// How many wakers hold it. One reference is the test's, one is that of `support`, which keeps it.
+fn wakers(of: &std::sync::Arc<Wakes>) -> usize {
+    std::sync::Arc::strong_count(of) - 2
 }
 
 fn poll(future: Pin<&mut impl Future<Output = ()>>, waker: &Waker) -> Poll<()> {
@@ -185,7 +176,7 @@ fn a_wait_with_a_limit() {
 #[test]
 fn a_future_is_told_once() {
     let token = CancellationToken::new();
-    let (wakes, waker) = counting();
+    let (wakes, waker) = wakes();
     let mut cancelled = pin!(token.cancelled());
     assert_eq!(poll(cancelled.as_mut(), &waker), Poll::Pending);
     assert_eq!(poll(cancelled.as_mut(), &waker), Poll::Pending);
@@ -202,12 +193,13 @@ fn a_future_is_told_once() {
 #[test]
 fn the_last_waker_counts() {
     let token = CancellationToken::new();
-    let ((before, first), (after, second)) = (counting(), counting());
+    let ((before, first), (after, second)) = (wakes(), wakes());
     let mut cancelled = pin!(token.cancelled());
     assert_eq!(poll(cancelled.as_mut(), &first), Poll::Pending);
     drop(first);
     assert_eq!(poll(cancelled.as_mut(), &second), Poll::Pending);
-    assert_eq!(std::sync::Arc::strong_count(&before), 1, "its waker is gone");
+    assert_eq!(wakers(&before), 0, "it is gone");
+    assert_eq!(wakers(&after), 2, "the test's, and the future's");
     token.cancel();
     let wakes = [&before, &after].map(|wakes| wakes.0.load(Ordering::SeqCst));
     assert_eq!(wakes, [0, 1]);
@@ -216,13 +208,13 @@ fn the_last_waker_counts() {
 #[test]
 fn a_future_that_is_dropped_leaves_nothing() {
     let token = CancellationToken::new();
-    let (wakes, waker) = counting();
+    let (wakes, waker) = wakes();
     {
         let mut cancelled = pin!(token.cancelled());
         assert_eq!(poll(cancelled.as_mut(), &waker), Poll::Pending);
     }
     drop(waker);
-    assert_eq!(std::sync::Arc::strong_count(&wakes), 1);
+    assert_eq!(wakers(&wakes), 0);
     token.cancel();
     assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
 }
@@ -263,7 +255,7 @@ fn a_waker_that_panics_does_not_stop_the_others() {
         }
     }
     let token = CancellationToken::new();
-    let ((first, before), (last, after)) = (counting(), counting());
+    let ((first, before), (last, after)) = (wakes(), wakes());
     let throws: Waker = std::sync::Arc::new(Throws).into();
     let mut waiting: Vec<_> = [&before, &throws, &throws, &after]
         .into_iter()

@@ -6,7 +6,9 @@
 
 mod support;
 
-use scheduler::{AbortHandle, AbortOnDrop, JoinError, JoinHandle, Shutdown, ThreadPool};
+use scheduler::{
+    AbortHandle, AbortOnDrop, Elastic, Executor, JoinError, JoinHandle, Shutdown, ThreadPool,
+};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
@@ -263,6 +265,35 @@ fn on_done_is_told_once_whenever_it_comes() {
         let mut told = told.lock().unwrap();
         told.sort_unstable();
         assert!(told.iter().copied().eq(0..300));
+    });
+}
+
+#[test]
+fn a_draining_shutdown_returns_after_on_done() {
+    watchdog("a_draining_shutdown_returns_after_on_done", || {
+        let told = Arc::new(AtomicUsize::new(0));
+        let slowly = || {
+            let told = Arc::clone(&told);
+            move |_| {
+                thread::sleep(10 * SHORT);
+                told.fetch_add(1, SeqCst);
+            }
+        };
+        for _ in 0..10 {
+            let before = told.load(SeqCst);
+            let pool = pool(2);
+            let executor = Executor::builder(&pool).build().unwrap();
+            executor.submit(|| ()).unwrap().on_done(slowly());
+            _ = executor.shutdown(Shutdown::Drain);
+            assert_eq!(told.load(SeqCst), before + 1, "executor");
+            pool.spawn(|| ()).on_done(slowly());
+            _ = pool.shutdown(Shutdown::Drain);
+            assert_eq!(told.load(SeqCst), before + 2, "pool");
+            let threads = Elastic::builder().build().unwrap();
+            threads.submit(|| ()).unwrap().on_done(slowly());
+            _ = threads.shutdown(Shutdown::Drain);
+            assert_eq!(told.load(SeqCst), before + 3, "elastic");
+        }
     });
 }
 

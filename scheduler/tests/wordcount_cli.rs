@@ -1,55 +1,21 @@
 //! The example `wordcount` as its users meet it: run as a process on folders made for the
 //! purpose, and compared with counts made here by other means.
 
+#[path = "support/example.rs"]
+mod example;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-use std::time::SystemTime;
 use std::{env, fs};
 
 // ---- Running it
 
-/// The example: where cargo puts it when it builds all targets. Built here if it is missing or
-/// stale, as after `cargo test --test wordcount_cli`.
-fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).expect("tests are in PROFILE/deps");
-        let binary = profile.join("examples").join(format!("wordcount{}", env::consts::EXE_SUFFIX));
-        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let sources = ["src", "examples"].map(|folder| newest(&package.join(folder)));
-        let built = fs::metadata(&binary).and_then(|metadata| metadata.modified());
-        if built.is_ok_and(|built| sources.iter().all(|source| *source <= built)) {
-            return binary;
-        }
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "-p", "scheduler", "--example", "wordcount"]).current_dir(package);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let status = build.status().expect("cargo starts");
-        assert!(status.success(), "{build:?}: {status}");
-        assert!(binary.exists(), "{build:?} did not make {}", binary.display());
-        binary
-    })
-}
-
-/// When the newest file under `path` was written.
-fn newest(path: &Path) -> SystemTime {
-    if path.is_file() {
-        return fs::metadata(path).and_then(|metadata| metadata.modified()).unwrap();
-    }
-    let entries = fs::read_dir(path).unwrap().map(|entry| newest(&entry.unwrap().path()));
-    entries.max().unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
 fn wordcount<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
-    let mut command = Command::new(binary());
-    command.args(args).env_remove("SCHEDULER_NUM_THREADS").stdin(Stdio::null());
+    let mut command = example::command("wordcount");
+    command.args(args);
     command
 }
 
@@ -539,8 +505,9 @@ mod unix {
         let tested = File::open(&locked).is_err() || {
             let copy = tree.path("wordcount");
             // A fresh copy may be refused as busy while another test starts a process.
-            if fs::hard_link(binary(), &copy).is_err() {
-                fs::copy(binary(), &copy).unwrap();
+            let binary = example::binary("wordcount");
+            if fs::hard_link(&binary, &copy).is_err() {
+                fs::copy(&binary, &copy).unwrap();
             }
             let stranger = |path: &Path| {
                 let mut command = Command::new(&copy);

@@ -17,6 +17,7 @@ use std::{
 use crate::STACK;
 
 mod async_executor;
+mod bare_park;
 mod channel_bounded;
 mod channel_queue;
 pub(crate) mod chili;
@@ -43,6 +44,8 @@ pub enum Ability {
     Scope,
     /// Taking closures from outside without anybody waiting for them: [`Contender::submit`].
     Submit,
+    /// Taking one closure from outside when it has nothing to do: [`Contender::submit`].
+    HandOver,
     /// Loops over a range, chunk by chunk: [`Contender::parallel_for`].
     Loop,
     /// Threads of its own, which start and end with it.
@@ -70,7 +73,7 @@ pub(crate) trait Pool: Sized {
     /// it takes part. `None` if it cannot have just so many.
     fn start(workers: usize) -> Option<Self>;
 
-    /// Has `job` run some time; with [`Ability::Submit`].
+    /// Has `job` run some time; with [`Ability::Submit`] or [`Ability::HandOver`].
     fn submit<F: FnOnce() + Send + 'static>(&self, _: F) {
         lacks::<Self>(Ability::Submit)
     }
@@ -140,7 +143,7 @@ macro_rules! contenders {
             /// Has `job` run some time; serial code runs it at once.
             ///
             /// # Panics
-            /// If it lacks [`Ability::Submit`].
+            /// If it lacks [`Ability::Submit`] and [`Ability::HandOver`].
             #[inline]
             pub fn submit(&self, job: impl FnOnce() + Send + 'static) {
                 match &self.pool {
@@ -186,6 +189,7 @@ contenders! {
     ours_executor::OursBounded
     rayon::Rayon
     chili::Chili
+    bare_park::BarePark
     mutex_queue::MutexQueue
     channel_queue::ChannelQueue
     channel_bounded::ChannelBounded

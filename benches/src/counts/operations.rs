@@ -52,7 +52,7 @@ fn each(rounds: u32) -> u64 {
 }
 
 /// All operations. A new form of `join` is one more entry here.
-pub const OPERATIONS: [Operation; 11] = [
+pub const OPERATIONS: [Operation; 13] = [
     Operation {
         name: "call",
         what: "a node of serial fib: what a fork's program costs without the fork",
@@ -116,6 +116,22 @@ pub const OPERATIONS: [Operation; 11] = [
         more: 40_000,
         units: each,
         run: |n| outside(n, Side::Worker),
+    },
+    Operation {
+        name: "execute",
+        what: "a boxed empty closure submitted to an executor from outside: the caller's part",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| executor(n, Side::Caller),
+    },
+    Operation {
+        name: "take_executed",
+        what: "the same: the worker's part, which runs it",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| executor(n, Side::Worker),
     },
     Operation {
         name: "steal_forced",
@@ -245,6 +261,53 @@ fn outside(rounds: u32, side: Side) {
     });
     submitted.send(last.expect("at least one round")).expect("the worker waits");
     worker.join().expect("the worker has joined everything");
+}
+
+/// Submits to a pool whose one worker is blocked until everything is submitted, and then takes it in its
+/// main loop. All that the worker does is counted on its side: what is not a round cancels.
+fn main_loop<H>(rounds: u32, side: Side, submitter: impl FnOnce(&ThreadPool) -> H)
+where
+    H: Fn(Box<dyn FnOnce() + Send>),
+{
+    let spawn = move |thread: scheduler::ThreadBuilder| {
+        let mut thread = Some(thread);
+        let mut run = move || thread.take().expect("run once").run();
+        let run = move || if side == Side::Worker { counts_collect(&mut run) } else { run() };
+        thread::Builder::new().spawn(run).map(drop)
+    };
+    let pool = ThreadPool::builder().num_threads(1).spawn_handler(spawn).build();
+    let pool = pool.unwrap_or_else(|e| panic!("cannot start a pool of one: {e}"));
+    let submit = submitter(&pool);
+    let (begun, has_begun) = mpsc::channel();
+    let (go, gone) = mpsc::channel::<()>();
+    submit(Box::new(move || {
+        begun.send(()).expect("the caller waits");
+        gone.recv().expect("the caller says when");
+    }));
+    has_begun.recv().expect("the worker begins");
+    let submit_all = || {
+        for _ in 0..rounds {
+            // Of no size, so not allocated.
+            submit(Box::new(|| ()));
+        }
+    };
+    if side == Side::Caller {
+        counted(submit_all)
+    } else {
+        submit_all()
+    }
+    let (ended, has_ended) = mpsc::channel();
+    submit(Box::new(move || ended.send(()).expect("the caller waits")));
+    go.send(()).expect("the worker waits");
+    has_ended.recv().expect("the worker comes to the end");
+}
+
+fn executor(rounds: u32, side: Side) {
+    main_loop(rounds, side, |pool| {
+        let executor = scheduler::Executor::builder(pool).build();
+        let executor = executor.expect("the default options are valid");
+        move |job| executor.execute(job).expect("the executor is open")
+    });
 }
 
 /// Two workers: one fills its deque and blocks, the other then runs all of it. More than the head

@@ -11,6 +11,7 @@ use super::{
     pool::{Peer, Pool},
     spin,
 };
+use crate::clock;
 
 const WORKERS: usize = 8;
 /// After the last work, for all to go to sleep.
@@ -51,34 +52,4 @@ fn measure(peer: Peer, size: Size) -> Reading {
 
 fn since(now: Option<Duration>, before: Option<Duration>) -> Option<Duration> {
     Some(now?.saturating_sub(before?))
-}
-
-#[cfg(unix)]
-mod clock {
-    use std::time::Duration;
-
-    use rustix::time::{ClockId, clock_gettime};
-
-    /// CPU time of the process: what `getrusage` adds up, to the nanosecond.
-    pub(super) fn process() -> Option<Duration> {
-        clock_gettime(ClockId::ProcessCPUTime).try_into().ok()
-    }
-
-    /// CPU time of the calling thread.
-    pub(super) fn thread() -> Option<Duration> {
-        clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
-    }
-}
-
-#[cfg(not(unix))]
-mod clock {
-    use std::time::Duration;
-
-    pub(super) fn process() -> Option<Duration> {
-        None
-    }
-
-    pub(super) fn thread() -> Option<Duration> {
-        None
-    }
 }

@@ -64,13 +64,32 @@ pub enum Round {
     WallMs(f64),
     /// How long each of many events took, in nanoseconds.
     LatenciesNs(Vec<u64>),
+    /// The same, and the CPU time of the process for each of them.
+    Events {
+        /// How long each took.
+        latencies_ns: Vec<u64>,
+        /// In nanoseconds.
+        cpu_ns: f64,
+    },
+}
+
+impl Round {
+    fn latencies_ns(&self) -> Option<&[u64]> {
+        match self {
+            Round::WallMs(_) => None,
+            Round::LatenciesNs(ns) | Round::Events { latencies_ns: ns, .. } => Some(ns),
+        }
+    }
 }
 
 impl From<Sample> for Round {
     fn from(sample: Sample) -> Round {
         match sample {
             Sample::Wall(time) => Round::WallMs(time.as_secs_f64() * 1e3),
-            Sample::Latencies(ns) => Round::LatenciesNs(ns),
+            Sample::Latencies { ns, cpu: None } => Round::LatenciesNs(ns),
+            Sample::Latencies { ns, cpu: Some(cpu_ns) } => {
+                Round::Events { latencies_ns: ns, cpu_ns }
+            }
         }
     }
 }
@@ -82,13 +101,15 @@ pub(crate) enum Metric {
     Wall,
     /// This quantile of the latencies, in microseconds.
     Latency(f64),
+    /// CPU time of the process for an event, in microseconds.
+    Cpu,
 }
 
 impl Metric {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Metric::Wall => "ms",
-            Metric::Latency(_) => "µs",
+            Metric::Latency(_) | Metric::Cpu => "µs",
         }
     }
 
@@ -97,6 +118,7 @@ impl Metric {
         match self {
             Metric::Wall => None,
             Metric::Latency(q) => Some(format!("p{}", q * 100.0)),
+            Metric::Cpu => Some("CPU time for each".into()),
         }
     }
 }
@@ -104,15 +126,13 @@ impl Metric {
 impl WorkReport {
     /// What its rounds are compared by, the most important first.
     pub(crate) fn metrics(&self) -> Vec<Metric> {
-        match self.rows.iter().find_map(|row| row.rounds.first()) {
-            // A percentile that no event lies beyond is but the maximum.
-            Some(Round::LatenciesNs(ns)) => [(0.5, 2), (0.99, 100), (0.999, 1_000)]
-                .into_iter()
-                .filter(|&(_, least)| ns.len() >= least)
-                .map(|(q, _)| Metric::Latency(q))
-                .collect(),
-            _ => vec![Metric::Wall],
-        }
+        let first = self.rows.iter().find_map(|row| row.rounds.first());
+        let Some(ns) = first.and_then(Round::latencies_ns) else { return vec![Metric::Wall] };
+        // A percentile that no event lies beyond is but the maximum.
+        let quantiles = [(0.5, 2), (0.99, 100), (0.999, 1_000)].into_iter();
+        let quantiles = quantiles.filter(|&(_, least)| ns.len() >= least);
+        let cpu = matches!(first, Some(Round::Events { .. })).then_some(Metric::Cpu);
+        quantiles.map(|(q, _)| Metric::Latency(q)).chain(cpu).collect()
     }
 
     /// The numbers of workers that somebody ran with, ascending; the plain program does not count.
@@ -153,11 +173,13 @@ impl Row {
     pub(crate) fn summary(&self, metric: Metric) -> Option<Summary> {
         let figure = |round: &Round| match (metric, round) {
             (Metric::Wall, Round::WallMs(ms)) => Some(*ms),
-            (Metric::Latency(q), Round::LatenciesNs(ns)) => {
+            (Metric::Latency(q), round) => {
+                let ns = round.latencies_ns()?;
                 let mut us: Vec<_> = ns.iter().map(|&ns| ns as f64 / 1e3).collect();
                 us.sort_by(f64::total_cmp);
                 quantile(&us, q)
             }
+            (Metric::Cpu, Round::Events { cpu_ns, .. }) => Some(cpu_ns / 1e3),
             _ => None,
         };
         Summary::of(self.rounds.iter().filter_map(figure).collect())

@@ -47,8 +47,13 @@ pub(crate) trait Job: fmt::Debug + Send + Sync {
 pub enum Sample {
     /// How long all of it took.
     Wall(Duration),
-    /// How long each of many moments took, in nanoseconds and in order of time.
-    Latencies(Vec<u64>),
+    /// Many moments.
+    Latencies {
+        /// How long each took, in nanoseconds and in order of time.
+        ns: Vec<u64>,
+        /// CPU time of the process for each, in nanoseconds, where the system tells it.
+        cpu: Option<f64>,
+    },
 }
 
 impl Sample {
@@ -63,8 +68,8 @@ impl Sample {
     pub fn typical(&self) -> Duration {
         match self {
             Sample::Wall(time) => *time,
-            Sample::Latencies(all) => {
-                let mut sorted = all.clone();
+            Sample::Latencies { ns, .. } => {
+                let mut sorted = ns.clone();
                 sorted.sort_unstable();
                 Duration::from_nanos(sorted.get(sorted.len() / 2).copied().unwrap_or(0))
             }

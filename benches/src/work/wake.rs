@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Job, Sample};
-use crate::Contender;
+use crate::{Contender, clock};
 
 /// Jobs for an idle pool, one at a time.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ impl Job for Wake {
                 }
             }
         };
-        Sample::Latencies((0..self.samples).map(latency).collect())
+        let before = clock::process();
+        let ns: Vec<_> = (0..self.samples).map(latency).collect();
+        let used = clock::process().zip(before).map(|(now, before)| now.saturating_sub(before));
+        let cpu = used.map(|used| used.as_nanos() as f64 / ns.len() as f64);
+        Sample::Latencies { ns, cpu }
     }
 }

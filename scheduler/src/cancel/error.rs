@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The task was asked to stop: the error of [`task::checkpoint`](crate::task::checkpoint).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "programs return it themselves")]
 pub struct Cancelled;
 
 impl fmt::Display for Cancelled {

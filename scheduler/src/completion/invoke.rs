@@ -286,6 +286,7 @@ where
 
 /// Why a closure of [`invoke_any`] was no success.
 #[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "a closure returned something, or did not")]
 pub enum InvokeFailure<E> {
     /// What it returned.
     Returned(E),

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Nothing finished within the time. Nothing is lost by it: ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "it says one thing")]
 pub struct TimedOut;
 
 impl fmt::Display for TimedOut {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// When [`wait`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitUntil {
     /// When one closure has finished.
     FirstCompleted,
@@ -19,6 +20,7 @@ pub enum WaitUntil {
 
 /// What [`wait`] returns: the handles, each with its place in the input, in the order of the input.
 #[derive(Debug)]
+#[non_exhaustive]
 #[must_use = "it has the handles"]
 pub struct Waited<T> {
     /// Those whose closures have finished, or will never run: [`join`](JoinHandle::join) returns at once.

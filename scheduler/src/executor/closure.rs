@@ -7,7 +7,7 @@ use crate::pool::carried::put_away;
 use crate::pool::running::Running;
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
-use std::mem::ManuallyDrop;
+use std::mem;
 use std::panic::Location;
 use std::ptr::NonNull;
 
@@ -44,9 +44,12 @@ impl<'a> Origin<'a> {
         T: Send + 'static,
     {
         let Self { core, number, site, at } = self;
-        let stay = number.map(|number| Stay { core: Arc::clone(core), number });
+        let pointer = Arc::as_ptr(core).cast_mut();
+        // SAFETY: an `Arc` is not null.
+        let core = unsafe { NonNull::new_unchecked(pointer) };
+        let stay = number.map(|number| Stay { core, number });
         let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
-        let owner = Admission { core: NonNull::from(&**core), role, site, at };
+        let owner = Admission { core, role, site, at };
         let closure = move || {
             if let Some(stay) = stay {
                 stay.end();
@@ -58,31 +61,34 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// A queued closure's own sign that it is queued, dropped with it if it does not run.
+/// A queued closure's own sign that it is queued, dropped with it if it does not run. The core is kept for it.
 struct Stay {
-    core: Arc<Core>,
+    core: NonNull<Core>,
     number: u64,
 }
 
+// SAFETY: `Core` is `Sync`, and its reference may be dropped anywhere.
+unsafe impl Send for Stay {}
+
 impl Stay {
-    /// The closure runs: it has left the queue already.
+    /// The closure runs: it has left the queue already, and is given back when it [has run](Core::has_run).
     fn end(self) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: taken once, and the rest of it needs no drop.
-        unwind::drop_quietly(unsafe { std::ptr::read(&raw const this.core) });
+        mem::forget(self);
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        self.core.withdraw(self.number);
+        // SAFETY: the pointer is of an `Arc`, and the closure is given back once, here or in `Owner::ended`.
+        unsafe { Core::withdraw(self.core, self.number) };
     }
 }
 
 /// The executor of a cell.
 ///
-/// The pointer stays valid until [`Owner::ended`]: whoever uses an entry up holds a reference to the
-/// core meanwhile, as a ticket, an executor or a [`Stay`].
+/// The pointer is of an `Arc`, and stays valid until [`Owner::ended`]: whoever uses an entry up holds a
+/// reference to the core meanwhile, as a ticket, an executor or a [`Stay`] that withdraws it. For a closure
+/// that runs or has left, the queue's keeper is there as well.
 #[derive(Clone, Copy)]
 struct Admission {
     core: NonNull<Core>,
@@ -180,15 +186,19 @@ impl Owner for Admission {
     }
 
     fn ended(self, fate: Fate) {
-        let Some(core) = self.counting() else { return };
-        match fate {
-            Fate::Ran => core.registry.leave(Fate::Ran),
-            Fate::Cancelled => {
-                core.count(|counts| counts.cancelled += 1);
-                core.leave_pool(core.queue.cancelled(), Fate::Cancelled);
-            }
+        if self.role == Role::RunByCaller || self.role == Role::Left && fate == Fate::Cancelled {
+            return;
         }
-        core.pass(core.life.leave(core.stripe(), fate));
+        // SAFETY: see the type; a closure that was taken back and has run still keeps the core.
+        let core = unsafe { self.core.as_ref() };
+        let worker = core.registry.own_worker();
+        if self.role == Role::Queued {
+            core.leave(worker, fate);
+        }
+        if fate == Fate::Ran {
+            // SAFETY: the pointer is of an `Arc`, and the closure has just run.
+            unsafe { Core::has_run(self.core, worker) };
+        }
     }
 
     fn orphan(self) -> Option<Self> {

@@ -7,10 +7,13 @@
 //! A queued closure is a root of the pool: it is counted in before it is pushed, and out when it has
 //! ended. The executor has a [`Lifecycle`] of its own as well, as if it were a pool with one worker:
 //! that *worker* exits when the executor is closed and empty.
+//!
+//! The core lives as long as an executor, a ticket, or a closure that was queued and has neither run nor been
+//! dropped: for these the queue has a reference, its keeper.
 
 use super::closure::Origin;
 use super::metrics::{Counts, Timings};
-use super::queue::{Place, Pushed, Queue, Redeemed};
+use super::queue::{Next, Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
 use crate::job::cell::{Fate, Reason};
 use crate::job::party::{Entry, Orphan};
@@ -19,19 +22,24 @@ use crate::pool::gate::{Passage, Stripe};
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
+use crate::pool::worker::Worker;
 use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
+
+/// So many closures a worker runs one after the other before it looks at the pool's other work.
+const RUN_AT_ONCE: usize = 16;
 
 /// The shared part of an executor.
 #[repr(C)]
 pub(crate) struct Core {
     /// Of every ticket.
     ticket: Header,
-    pub(super) queue: Queue<Entry>,
+    pub(super) queue: Queue<Entry, Arc<Core>>,
     pub(super) life: Lifecycle,
     pub(super) registry: Arc<Registry>,
     pub(super) name: String,
@@ -48,6 +56,10 @@ pub(super) struct Slot {
     pub(super) completed: Counter,
     pub(super) panicked: Counter,
     pub(super) timings: Option<Box<Timings>>,
+    /// How many calls of [`Core::redeem`] the worker is in.
+    redeeming: Counter,
+    /// Closures that it has run there, and not given back yet.
+    has_run: Counter,
 }
 
 impl Core {
@@ -100,14 +112,15 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let entered = this.enter(rooms);
+        let stripe = this.stripe();
+        let entered = (0..rooms).take_while(|_| this.registry.enter_on(stripe).is_ok()).count();
         if entered != rooms {
             this.leave_pool(entered, Fate::Ran);
             return Pushed::Closed;
         }
         let at = this.slots[0].timings.is_some().then(Instant::now);
-        let stripe = this.stripe();
-        let pushed = this.queue.push(rooms, place, displaces, |number| {
+        let keeper = || Arc::clone(this);
+        let pushed = this.queue.push(rooms, place, displaces, keeper, |number| {
             let entered = this.life.enter(stripe);
             debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
             make(Origin::of_queue(this, number, site, at))
@@ -124,29 +137,30 @@ impl Core {
         pushed
     }
 
-    /// Counts roots in. Fewer than asked for: the pool is shutting down.
-    fn enter(&self, roots: usize) -> usize {
-        for entered in 0..roots {
-            if self.registry.enter().is_err() {
-                return entered;
-            }
-        }
-        roots
-    }
-
     /// Counts roots out of the pool.
+    #[inline]
     pub(super) fn leave_pool(&self, roots: usize, fate: Fate) {
         for _ in 0..roots {
             self.registry.leave(fate);
         }
     }
 
-    /// Where the calling thread counts in the executor's gate.
-    pub(super) fn stripe(&self) -> Stripe {
-        match self.registry.own_worker() {
-            Some(worker) => Stripe::of_worker(worker.index()),
-            None => Stripe::outside(),
+    /// Where the calling thread counts, in the pool's gate and in the executor's.
+    fn stripe(&self) -> Stripe {
+        self.registry.stripe(self.registry.own_worker())
+    }
+
+    /// Counts a closure out of the pool and of the executor.
+    pub(super) fn leave(&self, worker: Option<&Worker>, fate: Fate) {
+        let stripe = self.registry.stripe(worker);
+        match fate {
+            Fate::Ran => self.registry.leave_on(stripe, Fate::Ran),
+            Fate::Cancelled => {
+                self.count(|counts| counts.cancelled += 1);
+                self.leave_pool(self.queue.cancelled(), Fate::Cancelled);
+            }
         }
+        self.pass(self.life.leave(stripe, fate));
     }
 
     /// Does what a change of the executor's gate calls for.
@@ -172,15 +186,68 @@ impl Core {
             this.empty(true).for_each(|entry| entry.cancel(Reason::ShutDown));
             return;
         }
+        let worker = this.registry.own_worker();
+        let mut more = match worker {
+            // On top of something that waits: it wants to go on.
+            Some(worker) if worker.is_inside_a_root() => 0,
+            Some(_) => RUN_AT_ONCE - 1,
+            None => 0,
+        };
         let Redeemed { entry, again, roots, told } = this.queue.redeem();
         if again {
             Self::submit_ticket(this);
         }
         drop(told);
         this.leave_pool(roots, Fate::Cancelled);
-        if let Some(entry) = entry {
-            entry.into_job().run();
+        let Some(entry) = entry else { return };
+        let Some(worker) = worker else { return entry.into_job().run() };
+        let slot = &*this.slots[worker.index()];
+        slot.redeeming.add(1);
+        entry.into_job().run();
+        while more != 0 {
+            more -= 1;
+            let Next { entry, roots, told, keeper } = this.queue.next(slot.take_has_run());
+            drop((told, keeper));
+            this.leave_pool(roots, Fate::Cancelled);
+            let Some(entry) = entry else { break };
+            worker.run(entry.into_job());
         }
+        slot.redeeming.set(slot.redeeming.get() - 1);
+        let has_run = slot.take_has_run();
+        if has_run != 0 {
+            drop(this.queue.give_back(has_run));
+        }
+    }
+
+    /// A closure that was queued has run, on that worker of the pool or on another thread.
+    ///
+    /// # Safety
+    ///
+    /// 1. `this` is of an `Arc`, and the closure has not been given back yet.
+    pub(super) unsafe fn has_run(this: NonNull<Self>, worker: Option<&Worker>) {
+        // SAFETY: (1): the queue's keeper keeps the core alive.
+        let core = unsafe { this.as_ref() };
+        if let Some(worker) = worker {
+            let slot = &core.slots[worker.index()];
+            if slot.redeeming.get() != 0 {
+                // `redeem` does it, which holds a reference of its own.
+                return slot.has_run.add(1);
+            }
+        }
+        // SAFETY: (1).
+        let core = unsafe { Self::reference(this) };
+        let keeper = core.queue.give_back(1);
+        // One of them may be the last, and then takes the user's policy along.
+        unwind::drop_quietly((keeper, core));
+    }
+
+    /// # Safety
+    ///
+    /// 1. `this` is of an `Arc` of which there is a reference.
+    unsafe fn reference(this: NonNull<Self>) -> Arc<Self> {
+        // SAFETY: (1).
+        let borrowed = unsafe { Arc::from_raw(this.as_ptr().cast_const()) };
+        Arc::clone(&ManuallyDrop::new(borrowed))
     }
 
     /// Takes everything out that is queued.
@@ -202,14 +269,30 @@ impl Core {
         self.empty(false).map(orphan).collect()
     }
 
-    /// That closure is dropped by its handle: it leaves the queue at once.
-    pub(super) fn withdraw(&self, number: u64) {
-        let (entry, told) = self.queue.remove(number);
+    /// That closure is dropped unrun: if it is still queued, it leaves at once.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`has_run`](Self::has_run).
+    pub(super) unsafe fn withdraw(this: NonNull<Self>, number: u64) {
+        // SAFETY: (1): the queue's keeper is such a reference.
+        let core = unsafe { Self::reference(this) };
+        let (entry, told) = core.queue.remove(number);
         drop(told);
         if let Some(entry) = entry {
             // Finds the closure claimed.
             entry.into_job().run();
         }
+        let keeper = core.queue.give_back(1);
+        unwind::drop_quietly((keeper, core));
+    }
+}
+
+impl Slot {
+    fn take_has_run(&self) -> usize {
+        let has_run = self.has_run.get();
+        self.has_run.set(0);
+        has_run as usize
     }
 }
 

@@ -32,6 +32,13 @@
 //! was aborted, or discarded) must keep the pool as well, or the workers could end with the ticket in a
 //! queue. So the root of an entry that is cancelled is *owed* to such a ticket:
 //! `owed <= max(0, tickets - entries)`. What is beyond that is handed out, to be counted out.
+//!
+//! A worker that has redeemed a ticket may go on with the [`next`](Queue::next) entry without one, as long
+//! as there are more entries than tickets; so the invariant holds as if it had not been there.
+//!
+//! **The keeper.** Each closure keeps the queue's owner alive from its push until it is *given back*: when it
+//! has run, by its runner, several at a time; else by whoever drops it unrun. For all of them there is one
+//! reference, the keeper, here in the queue: made with the first, handed out with the last.
 
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
@@ -39,16 +46,16 @@ use crate::sync::{Arc, Mutex};
 use std::collections::VecDeque;
 use std::mem;
 
-/// Entries of the type `E`, oldest first.
+/// Entries of the type `E`, oldest first, and a reference `K` to the queue's owner.
 #[derive(Debug)]
-pub(crate) struct Queue<E> {
+pub(crate) struct Queue<E, K> {
     capacity: usize,
     max_tickets: usize,
-    state: Mutex<State<E>>,
+    state: Mutex<State<E, K>>,
 }
 
 #[derive(Debug)]
-struct State<E> {
+struct State<E, K> {
     /// With their numbers, which rise.
     entries: VecDeque<(u64, E)>,
     /// The number of the next entry: so many have been pushed.
@@ -56,6 +63,10 @@ struct State<E> {
     high_water: usize,
     tickets: usize,
     owed: usize,
+    /// Closures that have not been given back.
+    kept_for: usize,
+    /// While there are any.
+    keeper: Option<K>,
     granted: usize,
     /// With their numbers, which rise.
     line: VecDeque<(u64, Waiter)>,
@@ -107,7 +118,11 @@ impl Place {
 pub(crate) struct Told(Vec<Arc<Latch>>);
 
 impl Drop for Told {
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         for latch in self.0.drain(..) {
             // SAFETY: the `Arc` keeps the latch alive during the call.
             unsafe { Latch::set(&raw const *latch) };
@@ -149,6 +164,19 @@ pub(crate) struct Redeemed<E> {
     pub(crate) told: Told,
 }
 
+/// What a worker found that goes on after an entry.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Next<E, K> {
+    /// `None`: what is left is for the tickets.
+    pub(crate) entry: Option<E>,
+    /// So many roots are to be counted out.
+    pub(crate) roots: usize,
+    pub(crate) told: Told,
+    /// To be dropped, if it comes.
+    pub(crate) keeper: Option<K>,
+}
+
 /// What was taken out all at once.
 #[derive(Debug)]
 #[must_use]
@@ -167,7 +195,7 @@ pub(crate) struct Figures {
     pub(crate) pushed: u64,
 }
 
-impl<E> Queue<E> {
+impl<E, K> Queue<E, K> {
     /// A queue for `capacity` entries, with at most `max_tickets` tickets. Neither is 0.
     pub(crate) fn new(capacity: usize, max_tickets: usize) -> Self {
         let state = State {
@@ -176,6 +204,8 @@ impl<E> Queue<E> {
             high_water: 0,
             tickets: 0,
             owed: 0,
+            kept_for: 0,
+            keeper: None,
             granted: 0,
             line: VecDeque::new(),
             untold: Vec::new(),
@@ -193,12 +223,13 @@ impl<E> Queue<E> {
     /// the lock.
     ///
     /// `place`: its holder has been told. `displaces`: the oldest entries may leave if there is no
-    /// room otherwise.
+    /// room otherwise. `keeper`: a reference to the owner.
     pub(crate) fn push(
         &self,
         rooms: usize,
         place: Option<&Place>,
         displaces: bool,
+        keeper: impl FnOnce() -> K,
         mut make: impl FnMut(u64) -> E,
     ) -> Pushed<E> {
         let mut state = self.state.lock().unwrap();
@@ -226,6 +257,8 @@ impl<E> Queue<E> {
         }
         debug_assert!(state.entries.len() + state.granted <= self.capacity);
         state.high_water = state.high_water.max(state.entries.len());
+        state.kept_for += rooms;
+        state.keeper.get_or_insert_with(keeper);
         let wanted = state.entries.len().min(self.max_tickets);
         let tickets = wanted.saturating_sub(state.tickets);
         state.tickets += tickets;
@@ -303,6 +336,25 @@ impl<E> Queue<E> {
         Redeemed { entry, again, roots, told }
     }
 
+    /// After a ticket's entry, the next oldest, if there is one for which there is no ticket. So many
+    /// closures are given back.
+    pub(crate) fn next(&self, given_back: usize) -> Next<E, K> {
+        let mut state = self.state.lock().unwrap();
+        let keeper = state.give_back(given_back);
+        if state.entries.len() <= state.tickets && !fault::is(Fault::AdmitNextTakesAll) {
+            return Next { entry: None, roots: 0, told: Told::default(), keeper };
+        }
+        let entry = state.entries.pop_front().map(|(_, entry)| entry);
+        let roots = state.settle();
+        Next { entry, roots, told: state.give(self.capacity, true), keeper }
+    }
+
+    /// So many closures have run, or were dropped. The keeper is to be dropped, if it comes.
+    #[must_use]
+    pub(crate) fn give_back(&self, closures: usize) -> Option<K> {
+        self.state.lock().unwrap().give_back(closures)
+    }
+
     /// Takes that entry out, if it is still in.
     pub(crate) fn remove(&self, number: u64) -> (Option<E>, Told) {
         let mut state = self.state.lock().unwrap();
@@ -355,7 +407,7 @@ impl<E> Queue<E> {
     }
 }
 
-impl<E> State<E> {
+impl<E, K> State<E, K> {
     fn free(&self, capacity: usize) -> usize {
         capacity - self.entries.len() - self.granted
     }
@@ -366,12 +418,22 @@ impl<E> State<E> {
     }
 
     /// Whether anybody in line may not be overtaken. Those without a claim are no more than the workers.
+    #[inline]
     fn has_claims(&self) -> bool {
-        self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
+        !self.line.is_empty() && self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
     }
 
     /// Gives the room that there is to those in line. `calm`: who looks need not be told yet.
+    #[inline]
     fn give(&mut self, capacity: usize, calm: bool) -> Told {
+        if self.line.is_empty() && self.untold.is_empty() {
+            return Told::default();
+        }
+        self.give_to_line(capacity, calm)
+    }
+
+    #[cold]
+    fn give_to_line(&mut self, capacity: usize, calm: bool) -> Told {
         let calm = calm && self.entries.len() > capacity / 2;
         let mut told = Vec::new();
         while let Some((_, first)) = self.line.front()
@@ -394,6 +456,15 @@ impl<E> State<E> {
     fn take_untold(&mut self, told: &Arc<Latch>) -> Option<Arc<Latch>> {
         let index = self.untold.iter().position(|latch| Arc::as_ptr(latch) == Arc::as_ptr(told))?;
         Some(self.untold.swap_remove(index))
+    }
+
+    fn give_back(&mut self, closures: usize) -> Option<K> {
+        self.kept_for -= closures;
+        if self.kept_for != 0 || fault::is(Fault::AdmitKeepsOwner) {
+            None
+        } else {
+            self.keeper.take()
+        }
     }
 
     /// How many roots are held back for no ticket.

@@ -91,7 +91,7 @@ impl<T> Outcome<T> {
             Self::Value(value) => Ok(value),
             Self::Panicked(panic) => Err(JoinError::panicked(panic.0)),
             Self::Cancelled(reason) => Err(JoinError::dropped(reason)),
-            Self::Pending | Self::Taken => unreachable!("set once and taken once"),
+            Self::Taken => unreachable!("taken once"),
         }
     }
 }

@@ -5,6 +5,11 @@
 //! - [`Cell`](cell): a closure on the heap, with its result and a handle (`spawn`);
 //! - [`Detached`](detached): a closure on the heap without either (`Scope::fork`).
 
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod body;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+#[path = "body_apart.rs"]
+mod body;
 pub(crate) mod cell;
 pub(crate) mod detached;
 pub(crate) mod error;
@@ -19,6 +24,7 @@ pub(crate) mod slab;
 #[path = "no_slab.rs"]
 pub(crate) mod slab;
 mod stack;
+mod state;
 
 pub(crate) use stack::{Call, Plain, StackJob};
 

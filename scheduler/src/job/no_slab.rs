@@ -9,6 +9,16 @@ pub(crate) enum Source {
     System,
 }
 
+impl Source {
+    pub(crate) fn new(_: bool) -> Self {
+        Self::System
+    }
+
+    pub(crate) fn is_slab(self) -> bool {
+        false
+    }
+}
+
 pub(crate) fn enlist() {}
 
 pub(crate) fn retire() {}

@@ -1,7 +1,8 @@
 //! The parties that hold a [cell](super::cell), beside whoever runs it.
 
 use super::JobRef;
-use super::cell::{Core, Front, Outcome, Reason};
+use super::cell::{Front, Outcome, Reason};
+use super::state::Core;
 use crate::latch::{Latch, Watcher};
 use std::fmt;
 use std::ptr::NonNull;

@@ -112,6 +112,16 @@ pub(crate) enum Source {
     System,
 }
 
+impl Source {
+    pub(crate) fn new(is_slab: bool) -> Self {
+        if is_slab { Self::Slab } else { Self::System }
+    }
+
+    pub(crate) fn is_slab(self) -> bool {
+        self == Self::Slab
+    }
+}
+
 const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB) {
     Ok(layout) => layout,
     Err(_) => panic!("SLAB is a power of two"),

@@ -12,6 +12,10 @@ use core_affinity::CoreId;
 /// `core_affinity`'s own mask ends here.
 const CORE_LIMIT: usize = 1024;
 
+/// Where pinning has an effect, and the threads that a pinned worker starts can be freed of its core:
+/// see `sync/mask.rs`.
+const AUTO: bool = cfg!(any(target_os = "linux", windows));
+
 /// Whether workers are bound to cores.
 ///
 /// The cores are listed once, by the thread that builds the pool, and only those that this
@@ -25,7 +29,8 @@ const CORE_LIMIT: usize = 1024;
 pub enum Pinning {
     /// One core for each worker if there are as many workers as cores, and no CPU quota
     /// (of a container, say) allows less; else no pinning. The quota is that of the first time that a
-    /// pool of this size was built. Without the feature `affinity`, the same as `Off`.
+    /// pool of this size was built. Without the feature `affinity`, and on other systems than Linux and
+    /// Windows, the same as `Off`.
     #[default]
     Auto,
     /// Workers run where the system puts them.
@@ -45,7 +50,8 @@ impl Plan {
             Pinning::Off => Ok(Self(None)),
             Pinning::Auto => {
                 let listed = listed_cores().unwrap_or_default();
-                let all = listed.len() == workers
+                let all = AUTO
+                    && listed.len() == workers
                     && listed.iter().all(|&core| core < CORE_LIMIT)
                     && parallelism_of(workers) >= workers;
                 Ok(Self(all.then_some(listed)))

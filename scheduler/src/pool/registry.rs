@@ -166,7 +166,16 @@ impl Registry {
     /// may be too late for whoever goes through the queues, so the caller does it once more.
     #[inline]
     pub(crate) fn submit_root(&self, job: JobRef) {
-        self.submit(job.into_root());
+        self.submit_root_by(self.own_worker(), job);
+    }
+
+    /// The same, on that worker of this pool, whose thread calls; without one, globally.
+    #[inline]
+    pub(crate) fn submit_root_by(&self, worker: Option<&Worker>, job: JobRef) {
+        match worker {
+            Some(worker) => worker.push(job.into_root()),
+            None => self.inject(job.into_root()),
+        }
         self.settle_root();
     }
 
@@ -275,30 +284,31 @@ impl Registry {
     /// Counts a root in. On an error the pool is shutting down and the root must not run.
     #[inline]
     pub(crate) fn enter(&self) -> Result<(), Closed> {
-        match self.own_worker() {
-            Some(worker) => self.lifecycle.enter(Stripe::of_worker(worker.index())),
-            None => self.enter_from_outside(),
-        }
-    }
-
-    #[inline(never)]
-    fn enter_from_outside(&self) -> Result<(), Closed> {
-        self.lifecycle.enter(Stripe::outside())
+        self.enter_on(self.stripe(self.own_worker()))
     }
 
     /// Counts a root out; the last one of a closed pool ends the workers.
     #[inline]
     pub(crate) fn leave(&self, fate: Fate) {
-        let passage = match self.own_worker() {
-            Some(worker) => self.lifecycle.leave(Stripe::of_worker(worker.index()), fate),
-            None => self.leave_from_outside(fate),
-        };
-        self.pass(passage);
+        self.leave_on(self.stripe(self.own_worker()), fate);
     }
 
-    #[inline(never)]
-    fn leave_from_outside(&self, fate: Fate) -> Passage {
-        self.lifecycle.leave(Stripe::outside(), fate)
+    /// Where a worker of this pool counts, or the calling thread if it is none.
+    #[inline]
+    pub(crate) fn stripe(&self, worker: Option<&Worker>) -> Stripe {
+        worker.map_or_else(Stripe::outside, |worker| Stripe::of_worker(worker.index()))
+    }
+
+    /// [`enter`](Self::enter), on the calling thread's stripe.
+    #[inline]
+    pub(crate) fn enter_on(&self, stripe: Stripe) -> Result<(), Closed> {
+        self.lifecycle.enter(stripe)
+    }
+
+    /// [`leave`](Self::leave), on the calling thread's stripe.
+    #[inline]
+    pub(crate) fn leave_on(&self, stripe: Stripe, fate: Fate) {
+        self.pass(self.lifecycle.leave(stripe, fate));
     }
 
     /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.

@@ -18,8 +18,8 @@ use crate::sleep::{Woken, Word};
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
-    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, Instant, LINGER_ROUNDS, SEARCH_ROUNDS,
-    SPINS_PER_ROUND, spin_loop, start,
+    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
+    SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -34,6 +34,8 @@ pub(crate) struct Worker {
     registry: Arc<Registry>,
     rng: XorShift32,
     picks: Cell<u32>,
+    /// So many more injected jobs may be taken without a look at the other workers' queues.
+    streak: Cell<u32>,
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
     /// For `last_look`: the `top` of every head.
@@ -71,6 +73,7 @@ impl Worker {
             index,
             rng: XorShift32::new(index),
             picks: Cell::new(start::PICKS),
+            streak: Cell::new(0),
             forced_from: Cell::new(None),
             tops: (0..registry.len()).map(|_| Cell::new(0)).collect(),
             registry,
@@ -99,6 +102,11 @@ impl Worker {
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Whether a root is running on it, and so waiting for whoever asks.
+    pub(crate) fn is_inside_a_root(&self) -> bool {
+        self.registry.slot(self.index).running().any()
     }
 
     /// Its seat. The reference must not leave the thread, and `Seated` cannot.
@@ -241,6 +249,7 @@ impl Worker {
         let _put_away = put_away(self.seated());
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
+            let job = job.or_else(|| self.take_next_injected(role));
             let Some(job) = job.or_else(|| self.find(latch, role, None)) else { return };
             self.run(job);
         }
@@ -293,7 +302,14 @@ impl Worker {
 
     /// One public job from anywhere, without counting as a searcher.
     pub(crate) fn steal_public(&self) -> Option<JobRef> {
-        self.take_inbox().or_else(|| self.steal_tails().ok()).or_else(|| self.take_injected())
+        if let Some(job) = self.take_inbox().or_else(|| self.steal_tails().ok()) {
+            return Some(job);
+        }
+        let job = self.take_injected();
+        if job.is_some() {
+            self.streak.set(INJECTED_STREAK);
+        }
+        job
     }
 
     fn take_inbox(&self) -> Option<JobRef> {
@@ -322,6 +338,18 @@ impl Worker {
                 Steal::Retry => spin_loop(),
             }
         }
+    }
+
+    /// In the main loop, after an injected job, the next: a look at the other workers' queues costs as
+    /// much as a small task, so it is not taken before each.
+    fn take_next_injected(&self, role: Role) -> Option<JobRef> {
+        if role == Role::Waiting {
+            return None;
+        }
+        let streak = self.streak.get().checked_sub(1)?;
+        let job = self.take_injected();
+        self.streak.set(if job.is_some() { streak } else { 0 });
+        job
     }
 
     /// One job from somebody's tail, or whether it is worth to look again.

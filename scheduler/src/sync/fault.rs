@@ -150,6 +150,8 @@ faults! {
     AdmitCloseTellsNobody: "executor: a close tells nobody who waits for room",
     AdmitUntoldForgotten: "executor: who was not told of room yet is not told later",
     AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
+    AdmitNextTakesAll: "executor: a worker goes on with an entry that a ticket will come for",
+    AdmitKeepsOwner: "executor: the last closure that is given back does not let go of its executor",
     AdmitOwesNothing: "executor: the root of a cancelled entry does not wait for its ticket",
 }
 

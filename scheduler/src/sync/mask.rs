@@ -3,8 +3,9 @@
 //! On Linux a thread inherits the mask of the thread that spawns it. From a pinned worker that is
 //! one core, and a thread that waits for others would stay behind that worker. So the first pool
 //! that pins its workers remembers the mask that its builder's thread has, and every helper thread
-//! takes that mask as its own. Elsewhere a new thread gets the process's cores, or the system takes
-//! pinning as a mere wish.
+//! takes that mask as its own. On Windows a new thread gets the process's cores, and macOS takes pinning
+//! as a mere wish. Where a mask is inherited as well (Android, the BSDs) it stays: workers are pinned
+//! there only if the program asks for it.
 
 #[cfg(all(target_os = "linux", not(any(scheduler_loom, scheduler_shuttle))))]
 #[path = "mask_linux.rs"]

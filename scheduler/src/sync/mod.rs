@@ -25,6 +25,9 @@ mod cell;
 mod clock;
 pub(crate) mod fault;
 pub(crate) mod mask;
+// There are no slabs under these.
+#[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_asan)))]
+mod spare;
 #[cfg_attr(scheduler_jitter, path = "start_jitter.rs")]
 pub(crate) mod start;
 #[cfg(scheduler_tsan)]

@@ -9,7 +9,7 @@ pub(crate) use std::time::Instant;
 // There are no slabs under AddressSanitizer.
 #[cfg(not(scheduler_asan))]
 pub(crate) mod alloc {
-    pub(crate) use std::alloc::{alloc, dealloc};
+    pub(crate) use crate::sync::spare::{alloc, dealloc};
 }
 
 pub(crate) use std::hint::spin_loop;
@@ -54,6 +54,10 @@ pub(crate) const LINGER_ROUNDS: u32 = 8;
 /// itself busy. Go and tokio started
 /// from 61 as well; a prime, so that it does not beat in time with a program's own periods.
 pub(crate) const FAIR_INTERVAL: u32 = 61;
+
+/// So many injected jobs are taken one after the other, before a worker looks at the other workers'
+/// queues again.
+pub(crate) const INJECTED_STREAK: u32 = 16;
 
 /// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
 /// and others can then take from it only one by one, by force.

@@ -220,7 +220,8 @@ impl<T> JoinHandle<T> {
     ///
     /// `f` runs on the thread that brings the outcome: mostly the worker that ran the closure; the
     /// one that aborts or discards it; the caller, here and now, if the closure has ended already. It
-    /// should be short. If it panics, the panic hook has reported it, and that is all.
+    /// should be short. If it panics, the panic hook has reported it, and that is all. A shutdown that
+    /// drains the closure's pool or executor returns after `f` has.
     ///
     /// # Panics
     ///

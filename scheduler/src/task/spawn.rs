@@ -167,11 +167,12 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    if registry.enter().is_err() {
+    let worker = registry.own_worker();
+    if registry.enter_on(registry.stripe(worker)).is_err() {
         return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
     let (job, handle) = root(registry, f, site);
-    registry.submit_root(job);
+    registry.submit_root_by(worker, job);
     Ok(handle)
 }
 
@@ -213,6 +214,7 @@ where
 
 /// What [`yield_now`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a job was run, or there was none")]
 pub enum Yield {
     /// It ran another job.
     Executed,

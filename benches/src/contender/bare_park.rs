@@ -1,0 +1,68 @@
+//! No pool at all: a thread that parks, and a place for one job. What a wake costs at least.
+//!
+//! `std`'s `park` and `unpark` are one exchange of a word each and, where the thread sleeps, one call of the
+//! system on that word: on Linux, a bare futex.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{Ability, Pool};
+
+#[derive(Default)]
+struct Shared {
+    job: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    ends: AtomicBool,
+}
+
+pub(crate) struct BarePark {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Shared {
+    fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.job.lock().expect("nobody panics with the lock held").take()
+    }
+
+    fn work(&self) {
+        loop {
+            match self.take() {
+                Some(job) => job(),
+                None if self.ends.load(Relaxed) => return,
+                None => thread::park(),
+            }
+        }
+    }
+}
+
+impl Pool for BarePark {
+    const NAME: &'static str = "bare-park";
+    const ABILITIES: &'static [Ability] = &[Ability::HandOver];
+
+    /// One thread, as only one is ever woken: the others of a pool would only sleep.
+    fn start(_: usize) -> Option<BarePark> {
+        let shared = Arc::new(Shared::default());
+        let worker = Arc::clone(&shared);
+        Some(BarePark { shared, threads: super::start_threads(1, move || worker.work()) })
+    }
+
+    fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
+        let before = self.shared.job.lock().expect("as above").replace(Box::new(job));
+        assert!(before.is_none(), "one at a time");
+        self.threads[0].thread().unpark();
+    }
+}
+
+impl Drop for BarePark {
+    fn drop(&mut self) {
+        // What is stored before `unpark` is seen after `park`.
+        self.shared.ends.store(true, Relaxed);
+        self.threads[0].thread().unpark();
+        super::join_threads(&mut self.threads);
+    }
+}
