@@ -14,7 +14,7 @@ use std::{fmt, io};
 /// let _ = pool.shutdown(Shutdown::Drain);
 /// let rejected = pool.try_spawn(|| 7).unwrap_err();
 /// assert_eq!(rejected.reason(), RejectedReason::ShutDown);
-/// assert_eq!(rejected.to_string(), "the thread pool has been shut down");
+/// assert_eq!(rejected.to_string(), "the pool or executor has been shut down");
 /// assert_eq!(rejected.into_inner()(), 7);
 /// # Ok::<(), scheduler::BuildError>(())
 /// ```
@@ -32,7 +32,7 @@ pub enum RejectedReason {
     Full,
     /// There was no room, and there was none when the time was over.
     TimedOut,
-    /// The pool has been shut down, or is being.
+    /// The pool or the executor has been shut down, or is being.
     ShutDown,
     /// It takes a thread to run it, there was none, and the system did not spawn one. The system's
     /// error is the [`source`](Error::source).
@@ -76,7 +76,7 @@ impl fmt::Display for RejectedReason {
         f.write_str(match self {
             Self::Full => "the queue is full",
             Self::TimedOut => "the queue was full until the time was over",
-            Self::ShutDown => "the thread pool has been shut down",
+            Self::ShutDown => "the pool or executor has been shut down",
             Self::ThreadSpawn => "no thread could be spawned to run the closure",
         })
     }

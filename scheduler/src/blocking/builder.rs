@@ -179,10 +179,16 @@ impl ElasticBuilder {
 
 impl fmt::Debug for ElasticBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limits { core, max, capacity, keep_alive, core_times_out, growth } = &self.limits;
         f.debug_struct("ElasticBuilder")
-            .field("limits", &self.limits)
-            .field("policy", &self.policy)
-            .field("name", &self.name)
+            .field("core_threads", core)
+            .field("max_threads", max)
+            .field("keep_alive", keep_alive)
+            .field("allow_core_timeout", core_times_out)
+            .field("queue_capacity", &Some(capacity).filter(|capacity| **capacity != usize::MAX))
+            .field("on_full", &self.policy)
+            .field("growth", growth)
+            .field("thread_name", &self.name)
             .field("stack_size", &self.stack_size)
             .field("hooks", &self.hooks)
             .finish()

@@ -135,9 +135,20 @@ impl Elastic {
     }
 }
 
+/// Does not wait for the pool's lock: while somebody has it, less is shown.
 impl fmt::Debug for Elastic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Elastic").field("metrics", &self.metrics()).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Elastic");
+        debug.field("name", &self.0.name).field("max_threads", &self.0.core.limits().max);
+        match self.0.core.try_figures() {
+            Some(Figures { threads, idle, queued, running, .. }) => debug
+                .field("threads", &threads)
+                .field("idle", &idle)
+                .field("queue_len", &queued)
+                .field("running", &running),
+            None => debug.field("threads", &format_args!("<locked>")),
+        };
+        debug.finish_non_exhaustive()
     }
 }
 

@@ -40,6 +40,10 @@ impl Drop for DropGuard {
 
 impl fmt::Debug for DropGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DropGuard").field("token", &self.token).finish()
+        let mut debug = f.debug_struct("DropGuard");
+        if let Some(token) = &self.token {
+            debug.field("token", token);
+        }
+        debug.finish()
     }
 }

@@ -29,6 +29,7 @@ use crate::unwind::{self, Payload};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Waker;
+use std::time::Duration;
 
 /// Tells work that it should stop.
 ///
@@ -368,11 +369,17 @@ impl Default for CancellationToken {
     }
 }
 
+/// How long it is until then.
+fn remaining(deadline: Instant) -> Duration {
+    let now = Instant::now();
+    if deadline > now { deadline - now } else { Duration::ZERO }
+}
+
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancellationToken")
             .field("cancelled", &self.is_cancelled())
-            .field("deadline", &self.0.deadline)
+            .field("remaining", &self.0.deadline.map(remaining))
             .finish()
     }
 }

@@ -7,11 +7,12 @@ use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::worker::Worker;
 use crate::unwind;
+use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 
 /// Where a closure of [`broadcast`] runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct BroadcastContext<'a> {
     index: usize,
     num_threads: usize,
@@ -27,6 +28,15 @@ impl BroadcastContext<'_> {
     /// The number of workers, and so of calls.
     pub fn num_threads(&self) -> usize {
         self.num_threads
+    }
+}
+
+impl fmt::Debug for BroadcastContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BroadcastContext")
+            .field("index", &self.index)
+            .field("num_threads", &self.num_threads)
+            .finish()
     }
 }
 

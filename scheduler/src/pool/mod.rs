@@ -277,9 +277,22 @@ impl Drop for ThreadPool {
     }
 }
 
+/// Takes no lock, so it can be printed wherever a program hangs. `queued` counts jobs, and a bundle of
+/// them as one.
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadPool").field("registry", &self.registry).finish_non_exhaustive()
+        let registry = &self.registry;
+        let idle = registry.sleep().word().peek();
+        let queued = |slot: &registry::WorkerSlot| {
+            slot.head().len_for_thief() + slot.stealer.len() + slot.inbox.len()
+        };
+        let queued = registry.injector().len() + registry.slots().map(queued).sum::<usize>();
+        f.debug_struct("ThreadPool")
+            .field("workers", &registry.len())
+            .field("sleeping", &idle.sleeping())
+            .field("queued", &queued)
+            .field("shut_down", &registry.lifecycle().was_closed())
+            .finish_non_exhaustive()
     }
 }
 

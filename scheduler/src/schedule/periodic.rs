@@ -19,7 +19,7 @@ use crate::job::error::JoinError;
 use crate::latch::Latch;
 use crate::pool::ThreadPool;
 use crate::pool::registry::{Registry, wait};
-use crate::sync::{Arc, Instant, Mutex};
+use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::task::spawn_on;
 use crate::timer;
 use crate::unwind::{self, Payload};
@@ -135,9 +135,9 @@ impl ThreadPool {
                 appointment: None,
                 aborted: false,
                 end: End::NotYet,
-                runs: 0,
                 has_handle: true,
             }),
+            runs: Counter::default(),
             ended: Latch::new(),
         });
         let handle = PeriodicHandle(Arc::clone(&series));
@@ -170,7 +170,7 @@ impl PeriodicHandle {
 
     /// How many runs have ended, without a panic, so far.
     pub fn runs(&self) -> u64 {
-        self.0.state.lock().unwrap().runs
+        self.0.runs.get()
     }
 
     /// Waits until the series has ended, and says why: a series has no value. The closure
@@ -231,6 +231,8 @@ struct Series {
     site: &'static Location<'static>,
     step: Step,
     state: Mutex<State>,
+    /// Written by whoever has the turn.
+    runs: Counter,
     /// Its one waiter is the handle.
     ended: Latch,
 }
@@ -240,7 +242,6 @@ struct State {
     appointment: Option<Appointment>,
     aborted: bool,
     end: End,
-    runs: u64,
     has_handle: bool,
 }
 
@@ -300,8 +301,8 @@ impl Series {
 
     /// Puts the function back after a run. Handed back, if the series is to end.
     fn put_back(&self, function: Function) -> Result<(), Function> {
+        self.runs.add(1);
         let mut state = self.state.lock().unwrap();
-        state.runs += 1;
         if state.aborted {
             return Err(function);
         }

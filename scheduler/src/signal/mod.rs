@@ -191,6 +191,11 @@ impl Drop for SignalGuard {
 
 impl fmt::Debug for SignalGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignalGuard").field("report", &self.try_report()).finish_non_exhaustive()
+        let mut debug = f.debug_struct("SignalGuard");
+        match self.outcome.0.try_lock() {
+            Ok(state) => debug.field("report", &state.report),
+            Err(_) => debug.field("report", &format_args!("<locked>")),
+        };
+        debug.finish_non_exhaustive()
     }
 }

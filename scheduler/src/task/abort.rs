@@ -55,7 +55,6 @@ impl fmt::Debug for AbortHandle {
 /// # drop(go);
 /// # Ok::<(), scheduler::BuildError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping it aborts the closure"]
 pub struct AbortOnDrop<T>(Option<JoinHandle<T>>);
 
@@ -101,6 +100,12 @@ impl<T> Future for AbortOnDrop<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut **self).poll(context)
+    }
+}
+
+impl<T> fmt::Debug for AbortOnDrop<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortOnDrop").field("finished", &self.is_finished()).finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
+use std::fmt;
 
 /// A submitted closure that a `shutdown_now` has taken back before it began to run. Its handle waits
 /// on: [`run`](Self::run) it, here or on another pool, or drop it.
@@ -33,7 +34,6 @@ use crate::pool::ThreadPool;
 /// # drop(go);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping it drops the closure unrun"]
 pub struct Task(Orphan);
 
@@ -45,6 +45,12 @@ impl Task {
     /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle.
     pub fn run(self) {
         self.0.run();
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
     }
 }
 
