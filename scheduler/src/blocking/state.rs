@@ -255,9 +255,9 @@ impl<J> State<J> {
                 Ok(()) => Ok(self.queue(package, tell)),
                 Err(error) if self.active == 0 => Err(Refused::Spawn(package, error)),
                 Err(_) if self.has_room(limits) => Ok(self.queue(package, tell)),
-                Err(_) => Err(Refused::Full(package, self.queue.len())),
+                Err(_) => Err(Refused::Full(package, self.queued())),
             },
-            Step::Refuse => Err(Refused::Full(package, self.queue.len())),
+            Step::Refuse => Err(Refused::Full(package, self.queued())),
         }
     }
 
@@ -470,12 +470,17 @@ impl<J> State<J> {
         self.last.take()
     }
 
+    /// Without what has been handed to a thread that is just waking up.
+    fn queued(&self) -> usize {
+        self.queue.len().saturating_sub(self.called)
+    }
+
     pub(super) fn figures(&self) -> Figures {
         Figures {
             threads: self.active,
             idle: self.idle.len(),
             largest: self.largest,
-            queued: self.queue.len().saturating_sub(self.called),
+            queued: self.queued(),
             running: self.running().count(),
         }
     }
