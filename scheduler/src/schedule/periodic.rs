@@ -40,12 +40,17 @@ impl ThreadPool {
     /// [`schedule_with_fixed_delay`](Self::schedule_with_fixed_delay).
     ///
     /// The series goes on until [`abort`](PeriodicHandle::abort), until `f` panics, or until the
-    /// pool is shut down: a shutdown, in any mode, does not wait for the next run.
+    /// pool is shut down: a shutdown, in any mode, does not wait for the next run. On a pool that has been
+    /// shut down already, it ends before its first run.
     ///
     /// # Panics
     ///
     /// If the period is zero; if the timer's thread cannot be spawned (see
-    /// [`schedule`](Self::schedule)).
+    /// [`schedule`](Self::schedule)). A panic of `f` goes to the handle.
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
     ///
     /// # Examples
     ///
@@ -153,22 +158,86 @@ impl ThreadPool {
 /// A panic of a detached series goes to the pool's
 /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler); so it does if the handle is dropped
 /// without a look at it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let done = Arc::new(AtomicU64::new(0));
+/// let seen = Arc::clone(&done);
+/// let ms = Duration::from_millis;
+/// let progress = pool.schedule_at_fixed_rate(ms(1), ms(1), move || {
+///     println!("{} done", seen.load(Ordering::Relaxed));
+/// });
+/// for _ in 0..1000 {
+///     done.fetch_add(1, Ordering::Relaxed);
+/// }
+/// progress.abort();
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[must_use = "dropping the handle detaches the series; write `drop(handle)` if that is meant"]
 pub struct PeriodicHandle(Arc<Series>);
 
 impl PeriodicHandle {
     /// Ends the series: there will be no further run, and the closure is dropped; here and now, or
-    /// when the run that is under way has ended.
+    /// when the run that is under way has ended. It does not wait for that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let series = scheduler::global().schedule_at_fixed_rate(hour, hour, || ());
+    /// series.abort();
+    /// assert!(series.is_finished() && series.join().is_aborted());
+    /// ```
     pub fn abort(&self) {
         self.0.abort();
     }
 
     /// Whether the series has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let hour = Duration::from_secs(3600);
+    /// let series = pool.schedule_with_fixed_delay(hour, hour, || ());
+    /// assert!(!series.is_finished());
+    /// let _ = pool.shutdown(scheduler::Shutdown::Drain);
+    /// assert!(series.is_finished());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.0.ended.is_set()
     }
 
     /// How many runs have ended, without a panic, so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let mut left = 3;
+    /// let series = scheduler::global().schedule_at_fixed_rate(ms(0), ms(1), move || {
+    ///     left -= 1;
+    ///     assert!(left >= 0, "the fourth run");
+    /// });
+    /// while !series.is_finished() {
+    ///     std::thread::sleep(ms(1));
+    /// }
+    /// assert_eq!(series.runs(), 3);
+    /// assert!(series.join().is_panic());
+    /// ```
     pub fn runs(&self) -> u64 {
         self.0.runs.get()
     }
@@ -181,6 +250,20 @@ impl PeriodicHandle {
     ///
     /// As [`JoinHandle::join`](crate::JoinHandle::join): runs other jobs meanwhile. Inside the
     /// series' own closure it waits for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let second = Duration::from_secs(1);
+    /// let series = pool.schedule_at_fixed_rate(second, second, || println!("tick"));
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// assert!(series.join().is_shut_down());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn join(self) -> JoinError {
         wait(&self.0.ended);
         match self.0.take_end() {
