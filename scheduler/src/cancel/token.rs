@@ -326,7 +326,8 @@ impl CancellationToken {
         WaitForCancellationFuture::new(self)
     }
 
-    /// Cancels the token when the guard is dropped, so also when a panic leaves the block.
+    /// Cancels the token when the guard is dropped, so also when a panic leaves the block. The drop
+    /// panics where [`cancel`](Self::cancel) does.
     ///
     /// # Examples
     ///
