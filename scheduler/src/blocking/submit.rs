@@ -35,7 +35,7 @@ impl Elastic {
     ///
     /// With the policies [`Block`](crate::RejectionPolicy::Block) and
     /// [`BlockFor`](crate::RejectionPolicy::BlockFor) a worker of a [`ThreadPool`](crate::ThreadPool) runs other
-    /// jobs while it waits. A thread of this pool does not wait for itself: it runs the closure at once, as
+    /// jobs of that while it waits, and any other thread blocks. A thread of this pool does not wait for itself: it runs the closure at once, as
     /// with [`CallerRuns`](crate::RejectionPolicy::CallerRuns).
     ///
     /// # Examples
@@ -85,6 +85,29 @@ impl Elastic {
     /// # Errors
     ///
     /// As [`submit`](Self::submit) with the policy [`Abort`](crate::RejectionPolicy::Abort).
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Elastic, RejectionPolicy};
+    ///
+    /// let pool = Elastic::builder()
+    ///     .max_threads(1)
+    ///     .queue_capacity(0)
+    ///     .on_full(RejectionPolicy::Block)
+    ///     .build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.submit(move || gone.recv().is_err())?;
+    /// // `submit` would wait here.
+    /// assert!(pool.try_submit(|| "a prefetch that can be left out").is_err());
+    /// drop(go);
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn try_submit<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
     where
