@@ -193,7 +193,15 @@ impl Overflow {
     ///
     /// # Examples
     ///
-    /// See [`queue_len`](Self::queue_len).
+    /// ```
+    /// use scheduler::{RejectionPolicy, Verdict};
+    ///
+    /// // A short queue is waited for, a long one is not.
+    /// let policy = RejectionPolicy::custom(|overflow| {
+    ///     if overflow.capacity() <= 10 { Verdict::Block } else { Verdict::Abort }
+    /// });
+    /// # drop(policy);
+    /// ```
     pub fn capacity(&self) -> usize {
         self.capacity
     }
@@ -202,7 +210,15 @@ impl Overflow {
     ///
     /// # Examples
     ///
-    /// See [`RejectionPolicy::custom`].
+    /// ```
+    /// use scheduler::{RejectionPolicy, Verdict};
+    ///
+    /// // Recursive work goes on where it is.
+    /// let policy = RejectionPolicy::custom(|overflow| {
+    ///     if overflow.on_worker() { Verdict::CallerRuns } else { Verdict::Block }
+    /// });
+    /// # drop(policy);
+    /// ```
     pub fn on_worker(&self) -> bool {
         self.on_worker
     }
@@ -210,6 +226,17 @@ impl Overflow {
 
 /// The function of a [`RejectionPolicy::Custom`], made by [`RejectionPolicy::custom`]. Clones are the same
 /// function.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{RejectionPolicy, Verdict};
+///
+/// let policy = RejectionPolicy::custom(|_| Verdict::Discard);
+/// let RejectionPolicy::Custom(handler) = policy else { panic!("it is one") };
+/// let same = RejectionPolicy::Custom(handler.clone());
+/// # drop(same);
+/// ```
 #[derive(Clone)]
 pub struct OverflowHandler(Arc<Decide>);
 

@@ -203,7 +203,19 @@ impl ElasticBuilder {
     ///
     /// # Examples
     ///
-    /// See [`Growth`].
+    /// ```
+    /// use scheduler::{Elastic, Growth};
+    ///
+    /// // Two threads as a rule, and up to eight when a hundred closures wait.
+    /// let pool = Elastic::builder()
+    ///     .core_threads(2)
+    ///     .queue_capacity(100)
+    ///     .max_threads(8)
+    ///     .growth(Growth::CoreQueueMax)
+    ///     .build()?;
+    /// assert_eq!(pool.submit(|| 42)?.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn growth(mut self, growth: Growth) -> Self {
         self.limits.growth = growth;
         self

@@ -165,6 +165,10 @@ impl ThreadPool {
     ///
     /// If taking the closures from the iterator panics, as there.
     ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
+    ///
     /// # Examples
     ///
     /// ```
@@ -197,6 +201,10 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If taking the closures from the iterator panics, as there.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
     ///
     /// # Examples
     ///
@@ -239,6 +247,10 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If taking the closures from the iterator panics, as there.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
     ///
     /// # Examples
     ///

@@ -127,6 +127,10 @@ impl ThreadPool {
     ///
     /// As [`map`], but for the global pool.
     ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
+    ///
     /// # Examples
     ///
     /// ```
@@ -148,6 +152,10 @@ impl ThreadPool {
     /// [`map_unordered`] on this pool; see [`map`](Self::map).
     ///
     /// # Panics
+    ///
+    /// As there.
+    ///
+    /// # On a worker
     ///
     /// As there.
     ///

@@ -61,7 +61,19 @@ impl<'pool> ExecutorBuilder<'pool> {
     ///
     /// # Examples
     ///
-    /// See [`Executor::submit`].
+    /// ```
+    /// use scheduler::{Executor, RejectionPolicy, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(2)?;
+    /// let hashes =
+    ///     Executor::builder(&pool).queue_capacity(4).on_full(RejectionPolicy::Block).build()?;
+    /// for block in 0..100u8 {
+    ///     let block = vec![block; 1 << 16]; // no more than four of them wait, and two are hashed
+    ///     hashes.execute(move || _ = block.iter().fold(0u32, |hash, b| hash ^ u32::from(*b)))?;
+    /// }
+    /// assert!(hashes.metrics().high_water <= 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue_capacity(self, capacity: usize) -> Self {
         Self { capacity: Some(capacity), ..self }
     }

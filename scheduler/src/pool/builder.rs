@@ -458,7 +458,17 @@ impl ThreadBuilder {
     ///
     /// # Examples
     ///
-    /// See [`stack_size`](Self::stack_size).
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .spawn_handler(|worker| {
+    ///         println!("starting {}", worker.name()); // scheduler-0, scheduler-1
+    ///         std::thread::Builder::new().spawn(|| worker.run()).map(drop)
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -497,7 +507,22 @@ impl ThreadBuilder {
     ///
     /// # Examples
     ///
-    /// See [`ThreadPoolBuilder::spawn_handler`].
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(1)
+    ///     .spawn_handler(|worker| {
+    ///         let thread = std::thread::Builder::new();
+    ///         thread.spawn(|| {
+    ///             // What every thread of this program does first.
+    ///             worker.run();
+    ///             // What it does last, when the pool has been shut down.
+    ///         })?;
+    ///         Ok(())
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn run(mut self) {
         // Before the post is taken: it is given up properly when this panics.
         assert!(Worker::current().is_none(), "this thread is a worker of a pool already");

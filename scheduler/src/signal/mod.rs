@@ -208,7 +208,16 @@ impl SignalGuard {
     ///
     /// # Examples
     ///
-    /// See [`ThreadPool::shutdown_on`].
+    /// ```no_run
+    /// use scheduler::signal::SIGTERM;
+    /// use std::time::Duration;
+    ///
+    /// let signals = scheduler::global().shutdown_on(&[SIGTERM], Duration::from_secs(10))?;
+    /// let report = signals.wait();
+    /// std::process::exit(if report.stragglers.is_empty() { 0 } else { 1 });
+    /// # #[allow(unreachable_code)]
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn wait(&self) -> ShutdownReport {
         self.outcome.wait()
     }
