@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 /// function call: no allocation, no lock, no fence. So fork freely, down to small pieces; a
 /// cut-off of a microsecond's work is plenty.
 ///
-/// Uses the current pool: the calling worker's, else the [global](crate::global) one. More than two
+/// Uses the current pool: the calling worker's, else the [global pool](crate::global). More than two
 /// branches: [`join!`](crate::join!). Closures that are many, or unequal: [`scope`](crate::scope).
 ///
 /// # Depth

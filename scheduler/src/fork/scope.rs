@@ -157,7 +157,7 @@ impl State {
 /// [`in_place_scope`]. Two branches are cheaper with [`join`](crate::join()); parts whose handle
 /// nobody needs, with [`Scope::fork`].
 ///
-/// Uses the current pool: the calling worker's, else the [global](crate::global) one.
+/// Uses the current pool: the calling worker's, else the [global pool](crate::global).
 ///
 /// # Panics
 ///
