@@ -6,6 +6,7 @@ use super::state::{Admission, Package, Refused};
 use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
+use crate::pool::carried;
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, Ordering};
@@ -196,13 +197,13 @@ impl Elastic {
     }
 }
 
-/// On the calling thread.
+/// On the calling thread. It is no part of the task that submits it.
 fn run_here<F, T>(closure: Closure<'_, F>) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let (entry, handle) = closure.pack();
-    entry.into_job().run();
+    carried::run_apart(|| entry.into_job().run());
     handle
 }
