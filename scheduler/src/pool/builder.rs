@@ -321,12 +321,16 @@ impl ThreadPoolBuilder {
     }
 
     /// Builds the pool and makes it the global one, which the free functions use outside any
-    /// pool. Without this, the global pool is built with the defaults at its first use.
+    /// pool. Without this, the global pool is built with the defaults at its first use. So call it
+    /// first, in `main`; a library should leave it to the program.
+    ///
+    /// The functions of [`thread_name`](Self::thread_name) and [`spawn_handler`](Self::spawn_handler) must not
+    /// use the global pool, which is what they help to build: they would wait for themselves.
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build); and if there is a global pool already, as there is once anything has
-    /// used it. So call it first, in `main`; a library should leave it to the program.
+    /// used it.
     ///
     /// # Panics
     ///

@@ -42,7 +42,8 @@ impl Task {
         Self(orphan)
     }
 
-    /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle.
+    /// Runs the closure on the calling thread, as a part of the caller's task if that has a
+    /// [token](crate::CancellationToken::run). Its value, or its panic, goes to its handle.
     ///
     /// # On a worker
     ///
