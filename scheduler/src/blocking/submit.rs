@@ -32,6 +32,11 @@ impl Elastic {
     /// If a [custom](crate::RejectionPolicy::custom) policy panics; the closure is dropped unrun. A panic of the
     /// closure goes to the handle.
     ///
+    /// # Cancellation
+    ///
+    /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
+    /// a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+    ///
     /// # On a worker
     ///
     /// With the policies [`Block`](crate::RejectionPolicy::Block) and

@@ -47,6 +47,11 @@ pub type TimedInvocation<T> = Result<Result<T, JoinError>, JoinHandle<T>>;
 /// Outside any pool, if the global pool cannot be built. If taking the closures from the iterator panics; those
 /// that have not begun to run are aborted.
 ///
+/// # Cancellation
+///
+/// The closures do not carry the [token](crate::CancellationToken::run) of the caller's task, unlike those of
+/// [`invoke_any`].
+///
 /// # On a worker
 ///
 /// Runs other jobs until all results are there. Any other thread blocks.
@@ -113,10 +118,7 @@ where
 /// Runs these closures on the current pool (the calling worker's, else the global one) until one of them returns
 /// `Ok`, and returns its value.
 ///
-/// The others are then aborted if they have not begun to run; those that run are detached, and asked to stop, through
-/// [`task::is_cancelled`]: they and what they fork have a
-/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one. The
-/// closures begin in no particular order. As Java's `invokeAny`.
+/// The closures begin in no particular order. As Java's `invokeAny`.
 ///
 /// # Errors
 ///
@@ -126,6 +128,12 @@ where
 /// # Panics
 ///
 /// As [`invoke_all`].
+///
+/// # Cancellation
+///
+/// When one has succeeded, the others are aborted if they have not begun to run; those that run are detached, and
+/// asked to stop, through [`task::is_cancelled`]: they and what they fork have a
+/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one.
 ///
 /// # On a worker
 ///

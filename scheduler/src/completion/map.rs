@@ -73,6 +73,11 @@ fn value<T>(result: Result<T, JoinError>) -> T {
 /// Outside any pool, if the global pool cannot be built. `next` panics with the panic of `f`, when it is that item's turn;
 /// the call after it goes on with the next item. It also panics if `f` was not called since the pool has been shut down.
 ///
+/// # Cancellation
+///
+/// The calls of `f` do not carry the [token](crate::CancellationToken::run) of the caller's task. Dropping the iterator
+/// aborts those that have not begun.
+///
 /// # On a worker
 ///
 /// `next` runs other jobs until its result is there. Any other thread blocks.

@@ -191,6 +191,10 @@ impl<T> TaskSet<T> {
     ///
     /// If the pool is being shut down, the closure is dropped, and its result says so.
     ///
+    /// # Cancellation
+    ///
+    /// As with [`spawn`](crate::spawn).
+    ///
     /// # On a worker
     ///
     /// It returns at once, there and on any other thread, also where the [limit](Self::limit) is reached.

@@ -33,6 +33,10 @@ impl ThreadPool {
     ///
     /// If that thread cannot be spawned; `f` is dropped then. A panic of `f` goes to the handle.
     ///
+    /// # Cancellation
+    ///
+    /// As with [`spawn`](Self::spawn); [`abort`](ScheduledHandle::abort) also takes it back before it is due.
+    ///
     /// # On a worker
     ///
     /// It returns at once, there and on any other thread.
