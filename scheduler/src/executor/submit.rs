@@ -33,6 +33,11 @@ impl Executor {
     /// If a [custom](crate::RejectionPolicy::custom) policy does; the closure is dropped unrun. A panic
     /// of the closure goes to its handle, also if the caller runs it.
     ///
+    /// # Cancellation
+    ///
+    /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
+    /// a clone. [`abort`](JoinHandle::abort) takes it out of the queue, and makes room.
+    ///
     /// # On a worker
     ///
     /// Of the executor's pool: a submission that would wait (`Block`, `BlockFor`) takes the room of the
