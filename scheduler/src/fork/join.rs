@@ -20,7 +20,8 @@ use std::marker::PhantomData;
 /// function call: no allocation, no lock, no fence. So fork freely, down to small pieces; a
 /// cut-off of a microsecond's work is plenty.
 ///
-/// Uses the current worker's pool, else the global one.
+/// Uses the current pool: the calling worker's, else the [global pool](crate::global). More than two
+/// branches: [`join!`](crate::join!). Closures that are many, or unequal: [`scope`](crate::scope).
 ///
 /// # Depth
 ///
@@ -34,10 +35,17 @@ use std::marker::PhantomData;
 /// dropped unrun if nobody had begun it. If both panic, `a`'s payload wins. Outside any pool,
 /// also if the global one cannot be built or has been shut down.
 ///
+/// # Cancellation
+///
+/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task. Neither is
+/// dropped because of it, nor by a shutdown of the pool: a branch that may take long asks
+/// [`task::checkpoint`](crate::task::checkpoint).
+///
 /// # On a worker
 ///
 /// While somebody else runs `b`, the worker runs other jobs, its own and stolen ones. Do not
-/// hold a lock across `join` that those jobs may want.
+/// hold a lock across `join` that those jobs may want. Any other thread has both closures run by the
+/// global pool, and blocks meanwhile.
 ///
 /// # Examples
 ///
@@ -110,9 +118,29 @@ where
 impl ThreadPool {
     /// [`join`](crate::join()) on this pool: both closures run on its workers.
     ///
+    /// For a recursion, [`install`](Self::install) its first call; inside, the free function is the
+    /// cheaper one.
+    ///
     /// # Panics
     ///
     /// As [`join`](crate::join()) and [`install`](Self::install).
+    ///
+    /// # On a worker
+    ///
+    /// As [`install`](Self::install).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let text = String::from("two passes over one text");
+    /// let (words, vowels) = pool.join(
+    ///     || text.split(' ').count(),
+    ///     || text.chars().filter(|letter| "aeiou".contains(*letter)).count(),
+    /// );
+    /// assert_eq!((words, vowels), (5, 8));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where

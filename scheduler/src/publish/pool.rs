@@ -61,7 +61,16 @@ impl Metrics {
     ///
     /// # Examples
     ///
-    /// See [`publish`](crate::publish).
+    /// ```
+    /// use metrics_exporter_prometheus::PrometheusBuilder;
+    ///
+    /// let recorder = PrometheusBuilder::new().build_recorder();
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// metrics::with_local_recorder(&recorder, || pool.metrics().publish("images"));
+    /// let page = recorder.handle().render();
+    /// assert!(page.contains(r#"scheduler_parks_total{pool="images",worker="1"}"#));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn publish(&self, pool: &str) {
         Publication::with("pool", pool, |publication| {
