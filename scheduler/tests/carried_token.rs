@@ -208,7 +208,6 @@ fn a_spawn_does_not_have_it() {
     });
 }
 
-/// The only worker waits inside a task, in every way that there is, and runs a stranger meanwhile.
 /// As a task with a token, submits more than an executor on `own` and an elastic pool have room for: nobody
 /// else empties their queues meanwhile.
 fn overflow(own: &ThreadPool) {
@@ -255,6 +254,24 @@ fn what_the_caller_runs_does_not_have_it() {
     });
 }
 
+/// Nor does what a blocking submitter runs to make room: the oldest in the queue.
+#[test]
+fn what_makes_room_does_not_have_it() {
+    watchdog("what_makes_room_does_not_have_it", || {
+        let own = pool(1);
+        let block = RejectionPolicy::Block;
+        let executor = Executor::builder(&own).queue_capacity(1).on_full(block).build().unwrap();
+        own.install(|| {
+            cancelled().run(|| {
+                let handles = [(); 3].map(|()| executor.submit(has_none).unwrap());
+                has_token();
+                handles.into_iter().for_each(|handle| handle.join().unwrap());
+            });
+        });
+    });
+}
+
+/// The only worker waits inside a task, in every way that there is, and runs a stranger meanwhile.
 #[test]
 fn a_stranger_on_top_of_the_task() {
     fn stranger() -> scheduler::JoinHandle<()> {

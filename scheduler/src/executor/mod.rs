@@ -120,12 +120,17 @@ impl Executor {
 
 impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Executor")
+        let mut debug = f.debug_struct("Executor");
+        debug
             .field("name", &self.core.name)
             .field("capacity", &self.capacity())
-            .field("on_full", &self.core.policy)
-            .field("queue_len", &self.queue_len())
-            .field("shut_down", &self.is_shut_down())
-            .finish()
+            .field("on_full", &self.core.policy);
+        match self.core.queue.try_look() {
+            Some((figures, closed)) => {
+                debug.field("queue_len", &figures.len).field("shut_down", &closed)
+            }
+            None => debug.field("queue", &format_args!("<locked>")),
+        };
+        debug.finish()
     }
 }

@@ -7,6 +7,7 @@ use super::{Core, Executor};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::job::party::Entry;
+use crate::pool::carried;
 use crate::pool::worker::Worker;
 use crate::sync::Instant;
 use crate::task::JoinHandle;
@@ -355,7 +356,7 @@ fn refuse<L: Load>(load: L, reason: RejectedReason) -> Result<L::Handles, Reject
     Err(Rejected::new(load.into_closures(), reason))
 }
 
-/// Runs what had to leave the queue for the caller's own.
+/// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.
 fn run_all(displaced: Vec<Entry>) {
-    displaced.into_iter().for_each(|oldest| oldest.into_job().run());
+    displaced.into_iter().for_each(|oldest| carried::run_apart(|| oldest.into_job().run()));
 }
