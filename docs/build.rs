@@ -1,4 +1,7 @@
-//! Makes a module of each page, so that its code is a doctest.
+//! Makes a module of each page, so that its Rust code is a doctest.
+
+#[allow(dead_code, reason = "the tests use more of it")]
+mod pages;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,11 +23,46 @@ fn main() {
         for page in pages {
             let path = page.strip_prefix(&root).expect("it was found there").with_extension("");
             let name = path.to_string_lossy().replace(['/', '\\', '-'], "_").to_lowercase();
+            let text = fs::read_to_string(&page)
+                .unwrap_or_else(|error| panic!("cannot read {}: {error}", page.display()));
+            let page = match with_frames(&text) {
+                None => page,
+                Some(text) => {
+                    let framed = out.join(format!("{name}.md"));
+                    fs::write(&framed, text).expect("cargo made the directory");
+                    framed
+                }
+            };
             writeln!(modules, "#[doc = include_str!({page:?})]\npub mod {name} {{}}")
                 .expect("a String takes all");
         }
     }
     fs::write(out.join("pages.rs"), modules).expect("cargo made the directory");
+}
+
+/// The page with its frame around each block of Rust; `None` if it has none.
+fn with_frames(page: &str) -> Option<String> {
+    let frames = pages::frames(page);
+    if frames.is_empty() {
+        return None;
+    }
+    let mut blocks = pages::blocks(page).into_iter();
+    let mut text = String::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        text += line;
+        text.push('\n');
+        if line.starts_with("```") {
+            let block = blocks.next().expect("it begins here");
+            text += &match block.language() {
+                "rust" => pages::framed(&block, &frames),
+                _ => block.code,
+            };
+            text += "```\n";
+            lines.by_ref().find(|line| line.starts_with("```"));
+        }
+    }
+    Some(text)
 }
 
 /// Adds the pages of a folder and of the folders in it.

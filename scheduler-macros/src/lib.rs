@@ -1,8 +1,16 @@
 //! The attribute macros of `scheduler`: [`macro@main`] and [`macro@test`].
 //!
 //! Use them as `#[scheduler::main]` and `#[scheduler::test]`, with the feature `macros` of
-//! `scheduler`. Both build a pool, run the function's body on one of its workers, and shut the
-//! pool down.
+//! `scheduler`; this crate need not be named. Both build a pool, run the function's body on one of its
+//! workers, and shut the pool down.
+//!
+//! ```
+//! #[scheduler::main(num_threads = 2)]
+//! fn main() {
+//!     let (a, b) = scheduler::join(|| 6 * 7, || scheduler::current_num_threads());
+//!     assert_eq!((a, b), (42, 2));
+//! }
+//! ```
 
 mod args;
 mod expand;
@@ -18,6 +26,14 @@ use proc_macro::TokenStream;
 ///
 /// If the pool cannot be built, the program prints one line to stderr that says why, and exits
 /// with code 1.
+///
+/// The pool is the current one inside, so that `scheduler::spawn` and the like use it. It is not the
+/// global one: threads that the body starts by other means, and closures on an `Elastic` pool, have that.
+///
+/// # Errors
+///
+/// An argument that is unknown, given twice or of the wrong kind, and a function that is `async`, generic or
+/// has parameters, are compile errors at the place of the mistake.
 ///
 /// # The return type
 ///
@@ -37,8 +53,7 @@ use proc_macro::TokenStream;
 ///
 /// # Examples
 ///
-// Ignored: `scheduler` depends on this crate, not the reverse. `scheduler/tests` runs the macros.
-/// ```ignore
+/// ```
 /// #[scheduler::main]
 /// fn main() {
 ///     let (a, b) = scheduler::join(|| 1 + 1, || 2 + 2);
@@ -48,7 +63,7 @@ use proc_macro::TokenStream;
 ///
 /// With options, and a return type:
 ///
-/// ```ignore
+/// ```
 /// #[scheduler::main(num_threads = 4, stack_size = 16 << 20, thread_name = "crunch")]
 /// fn main() -> Result<(), std::num::ParseIntError> {
 ///     let limit: u64 = std::env::args().nth(1).unwrap_or("100".into()).parse()?;
@@ -84,8 +99,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Examples
 ///
-// Ignored for the same reason as those of `main`.
-/// ```ignore
+/// ```
 /// #[scheduler::test(num_threads = 2)]
 /// fn two_workers() {
 ///     assert_eq!(scheduler::current_num_threads(), 2);

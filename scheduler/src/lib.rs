@@ -15,24 +15,55 @@
 //! assert_eq!(count("to be or not to be"), 6);
 //! ```
 //!
-//! # Where to start
+//! # Which one to use
 //!
-//! - Two or more pieces of work over borrowed data: [`join`](join()), [`join!`], [`scope`]; in the
-//!   innermost recursion, where each nanosecond counts, a [`Context`].
-//! - Work that runs by itself: [`spawn`], with a [`JoinHandle`] to its value.
-//! - Many of them: [`map`] and [`map_unordered`] on the items of an iterator, [`as_completed`], [`wait`](wait()),
-//!   [`invoke_all`], [`invoke_any`], and a [`TaskSet`] that grows as it goes.
-//! - Once on each worker: [`broadcast`].
-//! - A pool of one's own: [`ThreadPool`], with [`ThreadPoolBuilder`] for its options and
-//!   [`Shutdown`] for its end. The free functions use the current worker's pool, or else the
-//!   [`global`] one, which is made at first use.
-//! - Work for later, once or again and again: [`ThreadPool::schedule`],
-//!   [`ThreadPool::schedule_at_fixed_rate`].
-//! - A queue with a bound in front of a pool, and what to do when it is full: [`Executor`],
-//!   [`RejectionPolicy`].
-//! - Work that blocks: [`spawn_blocking`], or an [`Elastic`] pool. How many threads: [`sizing`].
-//! - Work that should stop when it is told to: [`CancellationToken`], and [`task::checkpoint`].
-//! - What the workers did: [`Metrics`].
+//! | you have | use |
+//! |---|---|
+//! | two or three closures over borrowed data, recursive perhaps | [`join`](join()), [`join!`] |
+//! | any number of them | [`scope`] |
+//! | a recursion whose leaves take nanoseconds | [`with_context`] |
+//! | a closure that runs by itself, whose value is wanted later | [`spawn`], and its [`JoinHandle`] |
+//! | a function, and an iterator of what to call it with | [`map`], [`map_unordered`] |
+//! | closures of which all, or one, should succeed | [`invoke_all`], [`invoke_any`] |
+//! | several handles | [`as_completed`], [`wait`](wait()); if there will be more, a [`TaskSet`] |
+//! | something to be done once by each worker | [`broadcast`] |
+//! | closures that block: files, sockets, other processes | [`spawn_blocking`], an [`Elastic`] pool |
+//! | closures that come faster than they run | an [`Executor`], and a [`RejectionPolicy`] |
+//! | something to be done later, or again and again | [`ThreadPool::schedule`], [`ThreadPool::schedule_at_fixed_rate`] |
+//! | work that should stop when it is told to | a [`CancellationToken`], and [`task::checkpoint`] |
+//! | threads of a certain number, name or stack, or an end to wait for | a [`ThreadPool`] of your own, [`Shutdown`] |
+//! | the question of how many threads | [`sizing`] |
+//! | the question of what the workers do | [`Metrics`], [`ExecutorMetrics`], [`ElasticMetrics`] |
+//!
+//! # The current pool
+//!
+//! The free functions use the current pool: the one whose worker the calling thread is, else the
+//! [`global`] one, which is made at its first use. So a library that calls them runs where its caller
+//! is: `pool.install(|| library::work())` keeps all of it on `pool`. The methods of [`ThreadPool`] with the
+//! same names use that pool, from wherever they are called.
+//!
+//! ```
+//! use scheduler::{Shutdown, ThreadPool};
+//!
+//! let pool = ThreadPool::builder().num_threads(2).build()?;
+//! let handle = pool.spawn(|| (1..=10u64).product::<u64>());
+//! let workers = pool.install(scheduler::current_num_threads);
+//! assert_eq!((handle.join()?, workers), (3_628_800, 2));
+//! let report = pool.shutdown(Shutdown::Drain);
+//! assert_eq!(report.cancelled, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What waits, and how
+//!
+//! A worker that waits, in a `join`, at the end of a scope, for a handle or for room in a queue, *helps*: it
+//! runs other jobs of its own pool until it can go on, on top of its stack. So waiting costs no worker; but
+//! hold no lock across it that those jobs may want, and let no two closures wait for each other. A wait with a
+//! time limit is over when the job that runs then has ended. Any other thread *blocks*, without using the
+//! processor. Where a function does either, it says so under *On a worker*.
+//!
+//! A panic goes to whoever waits for the closure, and to the
+//! [`panic_handler`](ThreadPoolBuilder::panic_handler) if nobody can; it never ends a worker, nor the process.
 //!
 //! # Features
 //!
@@ -42,9 +73,38 @@
 //! | `macros` | no | `#[scheduler::main]` and `#[scheduler::test]` |
 //! | `signal` | no | signals that shut a pool down: `ThreadPool::shutdown_on`, on Unix only |
 //! | `stream` | no | [`AsCompleted`] as a `futures_core::Stream` |
+//! | `orx` | no | [`ThreadPool`] as a pool of [`orx-parallel`](https://docs.rs/orx-parallel), for parallel iterators |
+//! | `metrics` | no | `publish`: figures of pools and executors for the [`metrics`](https://docs.rs/metrics) crate |
+//! | `tracing` | no | [spans](#spans) of workers and of submitted closures, and the current one carried along |
+//!
+//! # Spans
+//!
+//! With the feature `tracing`, an event inside a fork is in the [span](https://docs.rs/tracing) that was current
+//! where the fork was made, whichever worker runs it: in [`join`](join()), [`scope`], [`broadcast`], [`Context`] and
+//! [`ThreadPool::install`]. An event inside a closure that was submitted ([`spawn`], [`Executor`], [`Elastic`],
+//! [`ThreadPool::schedule`], a [`TaskSet`]) is in a span of that closure, whose parent is the one that was current where
+//! it was submitted. A worker that waits leaves its spans meanwhile, so what else it runs is not in them. A subscriber
+//! that is the default of one thread only goes along with its spans.
+//!
+//! These spans and events are the scheduler's own:
+//!
+//! | target | level | name | fields |
+//! |---|---|---|---|
+//! | `scheduler::task` | debug | span `task`, while a submitted closure runs | `kind` (`spawn`, `executor`, `elastic`, `delayed`, `periodic`), `name` of the executor or the elastic pool, `loc.file`, `loc.line`, `loc.col` of the submission |
+//! | `scheduler::worker` | debug | span `worker`, as long as a worker's thread lives | `index`, `thread` (its name) |
+//! | `scheduler::worker` | debug | span `elastic`, as long as an elastic pool's thread lives | `index`, `thread` |
+//! | `scheduler::worker` | trace | events `park`, `wake`, `steal` of a worker | of a steal: `from` (`tail`, `head`, `injector`) |
+//!
+//! A fork costs nothing more as long as no subscriber is set, and some ten to a hundred nanoseconds more once one is; so
+//! set it before the work begins, and pools before that have no spans of their workers. A worker learns of a new
+//! subscriber when it begins its next job.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What a checker leaves out is there for all users.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(scheduler_loom, scheduler_shuttle))))]
 // Allowed below, module by module, each for one reason.
 #![deny(unsafe_code)]
+// Beside `missing_docs`; tests/documentation.rs asks for more.
+#![deny(clippy::missing_errors_doc)]
 // Under a checker there is no global pool, since statics outlive a model: what only it calls is
 // unused there.
 #![cfg_attr(
@@ -65,6 +125,12 @@ mod rng;
 mod unwind;
 
 mod observe;
+
+#[cfg(all(feature = "tracing", not(any(scheduler_loom, scheduler_shuttle))))]
+mod span;
+#[cfg(not(all(feature = "tracing", not(any(scheduler_loom, scheduler_shuttle)))))]
+#[path = "span/absent.rs"]
+mod span;
 
 mod admission;
 
@@ -115,6 +181,13 @@ pub mod signal;
 mod executor;
 
 pub mod sizing;
+
+#[cfg(all(feature = "metrics", not(any(scheduler_loom, scheduler_shuttle))))]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod publish;
+
+#[cfg(all(feature = "orx", not(any(scheduler_loom, scheduler_shuttle))))]
+mod orx;
 
 #[cfg(scheduler_loom)]
 #[allow(unsafe_code, reason = "models take the rights that jobs and latches hand out")]

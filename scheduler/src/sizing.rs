@@ -79,6 +79,9 @@ pub fn io_bound(cores: usize, wait: Duration, compute: Duration) -> usize {
 /// `latency`, so many are under way at any time: the product, rounded up. That many threads keep
 /// up; with fewer, a queue grows for ever.
 ///
+/// The law is that of J. D. C. Little, *A Proof for the Queuing Formula: L = λW*, Operations Research
+/// 9 (1961).
+///
 /// 1 for a rate that is not a number, or not above zero; `usize::MAX` for one that is infinite.
 ///
 /// # Examples
@@ -140,7 +143,24 @@ pub fn measured(metrics: &ExecutorMetrics) -> Option<Measured> {
     Some(Measured { rate_per_second, mean_wait, mean_run, threads })
 }
 
-/// The result of [`measured`].
+/// The result of [`measured`]. `Display` says it in a sentence.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Executor, ThreadPool, sizing};
+///
+/// let pool = ThreadPool::new(1)?;
+/// let executor = Executor::builder(&pool).timings(true).build()?;
+/// assert_eq!(sizing::measured(&executor.metrics()), None, "nothing has run");
+/// executor.submit(|| ())?.join()?;
+/// # let _ = executor.shutdown(scheduler::Shutdown::Drain);
+/// let measured = sizing::measured(&executor.metrics()).expect("one has run");
+/// if measured.threads > pool.current_num_threads() {
+///     eprintln!("this pool is too small: {measured}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Measured {

@@ -46,7 +46,7 @@ fn a_clone_is_the_same_token() {
     drop(token);
     clone.cancel();
     assert!(child.is_cancelled());
-    assert_eq!(format!("{clone:?}"), "CancellationToken { cancelled: true, deadline: None }");
+    assert_eq!(format!("{clone:?}"), "CancellationToken { cancelled: true, remaining: None }");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod support;
 
-use scheduler::{CancellationToken, Context, ThreadPool, task};
+use scheduler::{CancellationToken, Context, Elastic, Executor, RejectionPolicy, ThreadPool, task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -203,6 +203,69 @@ fn a_spawn_does_not_have_it() {
             cancelled().run(|| {
                 scheduler::spawn(has_none).join().expect("no panic");
                 has_token();
+            });
+        });
+    });
+}
+
+/// As a task with a token, submits more than an executor on `own` and an elastic pool have room for: nobody
+/// else empties their queues meanwhile.
+fn overflow(own: &ThreadPool) {
+    let here = RejectionPolicy::CallerRuns;
+    let executor = Executor::builder(own).queue_capacity(1).on_full(here.clone()).build().unwrap();
+    let elastic = Elastic::builder().max_threads(1).queue_capacity(0).on_full(here);
+    let elastic = elastic.build().unwrap();
+    let (open, is_open) = mpsc::channel::<()>();
+    let waits = elastic.submit(move || _ = is_open.recv()).unwrap();
+    cancelled().run(|| {
+        let thread = || {
+            has_none();
+            thread::current().id()
+        };
+        drop(executor.submit(has_none).unwrap());
+        let handles = [executor.submit(thread).unwrap(), elastic.submit(thread).unwrap()];
+        for handle in handles {
+            assert_eq!(handle.join().unwrap(), thread::current().id());
+        }
+        has_token();
+    });
+    drop(open);
+    waits.join().unwrap();
+}
+
+/// Nor does what its submitter has to run, for want of room.
+#[test]
+fn what_the_caller_runs_does_not_have_it() {
+    watchdog("what_the_caller_runs_does_not_have_it", || {
+        let (own, other) = (pool(1), pool(1));
+        own.install(|| overflow(&own));
+
+        let (go, gone) = mpsc::channel::<()>();
+        let (began, has_begun) = mpsc::channel();
+        let busy = own.spawn(move || {
+            began.send(()).unwrap();
+            let _ = gone.recv();
+        });
+        has_begun.recv().unwrap();
+        overflow(&own);
+        other.install(|| overflow(&own));
+        drop(go);
+        busy.join().unwrap();
+    });
+}
+
+/// Nor does what a blocking submitter runs to make room: the oldest in the queue.
+#[test]
+fn what_makes_room_does_not_have_it() {
+    watchdog("what_makes_room_does_not_have_it", || {
+        let own = pool(1);
+        let block = RejectionPolicy::Block;
+        let executor = Executor::builder(&own).queue_capacity(1).on_full(block).build().unwrap();
+        own.install(|| {
+            cancelled().run(|| {
+                let handles = [(); 3].map(|()| executor.submit(has_none).unwrap());
+                has_token();
+                handles.into_iter().for_each(|handle| handle.join().unwrap());
             });
         });
     });

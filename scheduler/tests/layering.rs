@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["unwind"],
     &["rng"],
     &["observe"],
+    &["span"],
     &["admission"],
     &["park"],
     &["timer"],
@@ -36,7 +37,7 @@ const LAYERS: &[&[&str]] = &[
     &["schedule", "blocking", "signal"],
     &["completion"],
     &["executor"],
-    &["sizing"],
+    &["sizing", "orx", "publish"],
 ];
 
 /// The one module that may name the primitives.

@@ -338,6 +338,32 @@ fn a_custom_policy_is_told_what_it_needs_and_decides() {
     });
 }
 
+/// What has been handed to a thread that is just waking up is not queued, though it is still in the queue.
+#[test]
+fn a_custom_policy_sees_no_more_queued_than_may_be() {
+    watchdog("custom: no more than may be", || {
+        for _ in 0..100 {
+            let seen = Arc::new(AtomicUsize::new(usize::MAX));
+            let sees = Arc::clone(&seen);
+            let policy = RejectionPolicy::custom(move |overflow| {
+                sees.store(overflow.queue_len(), Ordering::SeqCst);
+                Verdict::Abort
+            });
+            let builder = Elastic::builder().max_threads(1).queue_capacity(1).on_full(policy);
+            let pool = builder.build().unwrap();
+            let (open, is_open) = mpsc::channel::<()>();
+            // The thread may or may not have come for the first one.
+            let busy = pool.submit(move || _ = is_open.recv()).unwrap();
+            let queued = pool.submit(|| ()).unwrap();
+            assert!(pool.submit(|| ()).is_err());
+            assert_eq!(seen.load(Ordering::SeqCst), 1);
+            drop(open);
+            busy.join().unwrap();
+            queued.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_custom_policy_that_panics_hurts_the_submitter_alone() {
     watchdog("custom panics", || {

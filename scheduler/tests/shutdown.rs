@@ -593,7 +593,7 @@ fn what_comes_after_is_refused() {
 
             let token = drops.token();
             let rejected = pool.try_spawn(move || token).unwrap_err();
-            assert_eq!(rejected.to_string(), "the thread pool has been shut down");
+            assert_eq!(rejected.to_string(), "the pool or executor has been shut down");
             assert_eq!(drops.count(), 1, "it comes back unrun");
             drop(rejected.into_inner()());
             assert_eq!(drops.count(), 2);

@@ -4,26 +4,32 @@ use crate::sync::Arc;
 use std::fmt;
 use std::time::Duration;
 
-/// What a bounded queue does with a closure for which there is no room.
+/// What a bounded queue does with a closure for which there is no room. An
+/// [`Executor`](crate::Executor) and an [`Elastic`](crate::Elastic) pool take one.
+///
+/// The names are those of Java's `ThreadPoolExecutor`, which lacks the two that wait.
 ///
 /// # Examples
 ///
 /// ```
-/// use scheduler::{RejectionPolicy, Verdict};
-/// use std::time::Duration;
+/// use scheduler::{Executor, RejectionPolicy, ThreadPool};
 ///
-/// // Waits a while where that does no harm, and sheds load elsewhere.
-/// let policy = RejectionPolicy::custom(|overflow| match overflow.on_worker() {
-///     true => Verdict::Abort,
-///     false => Verdict::BlockFor(Duration::from_millis(50)),
-/// });
-/// assert!(matches!(policy, RejectionPolicy::Custom(_)));
+/// let pool = ThreadPool::new(1)?;
+/// let executor = Executor::builder(&pool)
+///     .queue_capacity(10)
+///     .on_full(RejectionPolicy::CallerRuns) // a producer that is too fast helps
+///     .build()?;
+/// let squares: Result<Vec<_>, _> = (0..1000u64).map(|n| executor.submit(move || n * n)).collect();
+/// assert_eq!(squares?.len(), 1000);
 /// assert!(matches!(RejectionPolicy::default(), RejectionPolicy::Abort));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum RejectionPolicy {
-    /// The caller waits until there is room. On a worker it runs other jobs meanwhile.
+    /// The caller waits until there is room, or the executor or the pool is shut down. On a worker it
+    /// runs other jobs meanwhile; [`Executor::submit`](crate::Executor::submit) and
+    /// [`Elastic::submit`](crate::Elastic::submit) say more.
     Block,
     /// The caller waits up to this long, and gets the closure back if there is no room by then.
     /// With a time of zero, the same as `Abort`, but for the reason that it is given.
@@ -31,7 +37,8 @@ pub enum RejectionPolicy {
     /// The caller gets the closure back at once.
     #[default]
     Abort,
-    /// The caller runs the closure, which slows it down as much as it asks for.
+    /// The caller runs the closure, which slows it down as much as it asks for. The handle is finished
+    /// then; a panic goes there.
     CallerRuns,
     /// The closure is dropped unrun, and its handle says so.
     Discard,
@@ -48,6 +55,23 @@ impl RejectionPolicy {
     /// lose it: it says what is to be done.
     ///
     /// A panic of the handler goes to whoever submits; the closure is dropped unrun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, RejectionPolicy, ThreadPool, Verdict};
+    /// use std::time::Duration;
+    ///
+    /// // Waits a while where that does no harm, and sheds load elsewhere.
+    /// let policy = RejectionPolicy::custom(|overflow| match overflow.on_worker() {
+    ///     true => Verdict::Abort,
+    ///     false => Verdict::BlockFor(Duration::from_millis(50)),
+    /// });
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).queue_capacity(10).on_full(policy).build()?;
+    /// assert_eq!(executor.submit(|| 42)?.join()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn custom(handler: impl Fn(Overflow) -> Verdict + Send + Sync + 'static) -> Self {
         Self::Custom(OverflowHandler(Arc::new(Box::new(handler))))
     }
@@ -67,7 +91,16 @@ impl RejectionPolicy {
 }
 
 /// What is to be done with one closure for which there is no room. Each is the
-/// [`RejectionPolicy`] of the same name.
+/// [`RejectionPolicy`] of the same name, and makes one by `From`.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{RejectionPolicy, Verdict};
+///
+/// let policy = RejectionPolicy::from(Verdict::DiscardOldest);
+/// assert!(matches!(policy, RejectionPolicy::DiscardOldest));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -99,6 +132,33 @@ impl From<Verdict> for RejectionPolicy {
 }
 
 /// The situation that a [`custom`](RejectionPolicy::custom) policy decides on.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Elastic, Overflow, RejectedReason, RejectionPolicy, Verdict};
+/// use std::sync::{Arc, Mutex, mpsc};
+///
+/// let seen: Arc<Mutex<Vec<Overflow>>> = Arc::default();
+/// let log = Arc::clone(&seen);
+/// let pool = Elastic::builder()
+///     .max_threads(1)
+///     .queue_capacity(1)
+///     .on_full(RejectionPolicy::custom(move |overflow| {
+///         log.lock().unwrap().push(overflow);
+///         Verdict::Abort
+///     }))
+///     .build()?;
+/// let (go, gone) = mpsc::channel::<()>();
+/// let (running, queued) = (pool.submit(move || gone.recv().is_err())?, pool.submit(|| true)?);
+/// assert_eq!(pool.submit(|| true).unwrap_err().reason(), RejectedReason::Full);
+///
+/// let [overflow] = seen.lock().unwrap()[..] else { panic!("it was asked once") };
+/// assert_eq!((overflow.queue_len(), overflow.capacity(), overflow.on_worker()), (1, 1, false));
+/// drop(go);
+/// assert!(running.join()? && queued.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
     queue_len: usize,
@@ -112,22 +172,71 @@ impl Overflow {
     }
 
     /// How many closures were queued, a moment ago.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{RejectionPolicy, Verdict};
+    ///
+    /// // The next closure may find room by then, so say how it looked.
+    /// let policy = RejectionPolicy::custom(|overflow| {
+    ///     eprintln!("full: {} of {}", overflow.queue_len(), overflow.capacity());
+    ///     Verdict::Block
+    /// });
+    /// # drop(policy);
+    /// ```
     pub fn queue_len(&self) -> usize {
         self.queue_len
     }
 
     /// How many may be queued.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{RejectionPolicy, Verdict};
+    ///
+    /// // A short queue is waited for, a long one is not.
+    /// let policy = RejectionPolicy::custom(|overflow| {
+    ///     if overflow.capacity() <= 10 { Verdict::Block } else { Verdict::Abort }
+    /// });
+    /// # drop(policy);
+    /// ```
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Whether the submitting thread is a worker, of whichever pool.
+    /// Whether the submitting thread is a worker, of whichever [`ThreadPool`](crate::ThreadPool).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{RejectionPolicy, Verdict};
+    ///
+    /// // Recursive work goes on where it is.
+    /// let policy = RejectionPolicy::custom(|overflow| {
+    ///     if overflow.on_worker() { Verdict::CallerRuns } else { Verdict::Block }
+    /// });
+    /// # drop(policy);
+    /// ```
     pub fn on_worker(&self) -> bool {
         self.on_worker
     }
 }
 
-/// The function of a [`RejectionPolicy::Custom`], made by [`RejectionPolicy::custom`].
+/// The function of a [`RejectionPolicy::Custom`], made by [`RejectionPolicy::custom`]. Clones are the same
+/// function.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{RejectionPolicy, Verdict};
+///
+/// let policy = RejectionPolicy::custom(|_| Verdict::Discard);
+/// let RejectionPolicy::Custom(handler) = policy else { panic!("it is one") };
+/// let same = RejectionPolicy::Custom(handler.clone());
+/// # drop(same);
+/// ```
 #[derive(Clone)]
 pub struct OverflowHandler(Arc<Decide>);
 

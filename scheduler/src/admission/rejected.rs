@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::{fmt, io};
 
-/// A closure that was not taken. It has not run, and is handed back.
+/// A closure that was not taken. It has not run, and is handed back. As an error it says why, and its
+/// [`source`](Error::source) is the system's error where there is one.
 ///
 /// # Examples
 ///
@@ -14,7 +15,7 @@ use std::{fmt, io};
 /// let _ = pool.shutdown(Shutdown::Drain);
 /// let rejected = pool.try_spawn(|| 7).unwrap_err();
 /// assert_eq!(rejected.reason(), RejectedReason::ShutDown);
-/// assert_eq!(rejected.to_string(), "the thread pool has been shut down");
+/// assert_eq!(rejected.to_string(), "the pool or executor has been shut down");
 /// assert_eq!(rejected.into_inner()(), 7);
 /// # Ok::<(), scheduler::BuildError>(())
 /// ```
@@ -24,7 +25,26 @@ pub struct Rejected<F> {
     error: Option<io::Error>,
 }
 
-/// Why a closure was not taken.
+/// Why a closure was not taken: [`Rejected::reason`].
+///
+/// # Examples
+///
+/// Trying again makes sense for some reasons only:
+///
+/// ```
+/// use scheduler::RejectedReason;
+///
+/// fn worth_another_try(reason: RejectedReason) -> bool {
+///     match reason {
+///         RejectedReason::Full | RejectedReason::TimedOut | RejectedReason::ThreadSpawn => true,
+///         RejectedReason::ShutDown => false,
+///         _ => false, // there may be more one day
+///     }
+/// }
+///
+/// assert!(worth_another_try(RejectedReason::Full));
+/// assert_eq!(RejectedReason::Full.to_string(), "the queue is full");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RejectedReason {
@@ -32,7 +52,7 @@ pub enum RejectedReason {
     Full,
     /// There was no room, and there was none when the time was over.
     TimedOut,
-    /// The pool has been shut down, or is being.
+    /// The pool or the executor has been shut down, or is being.
     ShutDown,
     /// It takes a thread to run it, there was none, and the system did not spawn one. The system's
     /// error is the [`source`](Error::source).
@@ -49,11 +69,39 @@ impl<F> Rejected<F> {
     }
 
     /// The closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).queue_capacity(1).build()?;
+    /// for n in 0..100 {
+    ///     // Without room: here, and not there.
+    ///     if let Err(rejected) = executor.execute(move || drop(n)) {
+    ///         rejected.into_inner()();
+    ///     }
+    /// }
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn into_inner(self) -> F {
         self.closure
     }
 
     /// Why it was not taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Elastic, RejectedReason, Shutdown};
+    ///
+    /// let pool = Elastic::builder().build()?;
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// let rejected = pool.submit(|| 7).unwrap_err();
+    /// assert_eq!(rejected.reason(), RejectedReason::ShutDown);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn reason(&self) -> RejectedReason {
         self.reason
     }
@@ -76,7 +124,7 @@ impl fmt::Display for RejectedReason {
         f.write_str(match self {
             Self::Full => "the queue is full",
             Self::TimedOut => "the queue was full until the time was over",
-            Self::ShutDown => "the thread pool has been shut down",
+            Self::ShutDown => "the pool or executor has been shut down",
             Self::ThreadSpawn => "no thread could be spawned to run the closure",
         })
     }

@@ -169,8 +169,36 @@ impl<J> Core<J> {
         self.state.lock().unwrap().figures()
     }
 
+    /// As [`figures`](Self::figures), unless somebody has the lock.
+    pub(crate) fn try_figures(&self) -> Option<Figures> {
+        self.state.try_lock().ok().map(|state| state.figures())
+    }
+
     /// What runs now, by the threads' numbers, and since when.
     pub(crate) fn running(&self) -> Vec<(usize, &'static Location<'static>, Instant)> {
         self.state.lock().unwrap().running().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Core, Limits};
+    use crate::blocking::Growth;
+    use std::time::Duration;
+
+    #[test]
+    fn figures_are_not_waited_for() {
+        let core = Core::<()>::new(Limits {
+            core: 0,
+            max: 1,
+            capacity: 0,
+            keep_alive: Duration::ZERO,
+            core_times_out: false,
+            growth: Growth::GrowFirst,
+        });
+        assert!(core.try_figures().is_some());
+        let locked = core.state.lock().unwrap();
+        assert!(core.try_figures().is_none());
+        drop(locked);
     }
 }

@@ -7,6 +7,7 @@ use crate::admission::RejectionPolicy;
 use crate::job::party::Entry;
 use crate::park::Parker;
 use crate::pool::hooks::Hooks;
+use crate::span;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, mask, thread, thread_local_const};
 use crate::task;
 use std::cell::Cell;
@@ -23,7 +24,8 @@ pub(super) type Job = Entry;
 /// closure the free functions ([`join`](crate::join()), [`spawn`](crate::spawn)) use the
 /// [`global`](crate::global) pool. How many threads? See [`sizing`](crate::sizing).
 ///
-/// Dropping it is [`shutdown(Shutdown::Drain)`](Self::shutdown). Put it into an `Arc` to share it.
+/// Dropping it is [`shutdown(Shutdown::Drain)`](Self::shutdown): it waits for all closures, for as long
+/// as they take. Put it into an `Arc` to share it.
 ///
 /// # Examples
 ///
@@ -64,7 +66,22 @@ pub(super) struct Shared {
     pub(super) given_up: AtomicBool,
 }
 
-/// The figures of an [`Elastic`] pool at some moment.
+/// The figures of an [`Elastic`] pool at some moment. From [`Elastic::metrics`].
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::Elastic::builder().max_threads(2).build()?;
+/// let (go, gone) = std::sync::mpsc::channel::<()>();
+/// let (began, has_begun) = std::sync::mpsc::channel();
+/// let busy = pool.submit(move || began.send(()).is_ok() && gone.recv().is_err())?;
+/// has_begun.recv()?;
+/// let metrics = pool.metrics();
+/// assert_eq!((metrics.threads, metrics.running, metrics.max), (1, 1, 2));
+/// drop(go);
+/// assert!(busy.join()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ElasticMetrics {
@@ -90,6 +107,15 @@ pub struct ElasticMetrics {
 
 impl Elastic {
     /// Options for a pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::Elastic::builder().max_threads(8).build()?;
+    /// let text = pool.submit(|| std::fs::read_to_string("Cargo.toml"))?;
+    /// assert!(text.join()??.contains("[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> ElasticBuilder {
         ElasticBuilder::new()
     }
@@ -102,7 +128,8 @@ impl Elastic {
         &self.0
     }
 
-    /// What the pool does now, and has done so far.
+    /// What the pool does now, and has done so far. All but the last two figures are of one moment: it
+    /// takes the pool's lock.
     ///
     /// # Examples
     ///
@@ -135,9 +162,20 @@ impl Elastic {
     }
 }
 
+/// Does not wait for the pool's lock: while somebody has it, less is shown.
 impl fmt::Debug for Elastic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Elastic").field("metrics", &self.metrics()).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Elastic");
+        debug.field("name", &self.0.name).field("max_threads", &self.0.core.limits().max);
+        match self.0.core.try_figures() {
+            Some(Figures { threads, idle, queued, running, .. }) => debug
+                .field("threads", &threads)
+                .field("idle", &idle)
+                .field("queue_len", &queued)
+                .field("running", &running),
+            None => debug.field("threads", &format_args!("<locked>")),
+        };
+        debug.finish_non_exhaustive()
     }
 }
 
@@ -162,13 +200,16 @@ impl Shared {
 fn serve(shared: &Arc<Shared>, number: usize) {
     mask::restore();
     OF.with(|of| of.set(Arc::as_ptr(shared)));
-    shared.hooks.started(number);
-    let parker = Parker::for_current_thread();
-    task::with_flag(&shared.aborting, || {
-        while let Some(entry) = shared.core.next(number, &parker) {
-            entry.into_job().run();
-        }
-    });
-    shared.hooks.exits(number);
+    {
+        let _span = span::elastic(number);
+        shared.hooks.started(number);
+        let parker = Parker::for_current_thread();
+        task::with_flag(&shared.aborting, || {
+            while let Some(entry) = shared.core.next(number, &parker) {
+                entry.into_job().run();
+            }
+        });
+        shared.hooks.exits(number);
+    }
     shared.core.leave(number);
 }

@@ -16,13 +16,15 @@ impl Elastic {
     ///
     /// New work is refused from now on, and so is what waits for room. A second call does what its mode
     /// adds. The report names a straggler by its thread's number and by the line that submitted it. Dropping
-    /// the pool afterwards does not wait for the stragglers of a deadline.
+    /// the pool afterwards does not wait for the stragglers of a deadline. What the report counts is what has
+    /// ended during the call.
     ///
     /// # On a worker
     ///
     /// A worker of a [`ThreadPool`](crate::ThreadPool) runs other jobs while it waits (with `DrainFor`, it
     /// blocks, up to the deadline). On a thread of this pool it returns at once, since the caller itself is
-    /// still running, and names it among the stragglers; the threads end by themselves.
+    /// still running, and names it among the stragglers; the threads end by themselves. Any other thread
+    /// blocks.
     ///
     /// # Examples
     ///
@@ -73,6 +75,10 @@ impl Elastic {
     ///
     /// Running closures are asked to stop, through [`task::is_cancelled`](crate::task::is_cancelled).
     /// This does not wait for them: that is for [`shutdown`](Self::shutdown), or the drop, afterwards.
+    ///
+    /// # On a worker
+    ///
+    /// The same; it does not wait.
     ///
     /// # Examples
     ///

@@ -23,6 +23,10 @@ static GLOBAL: StaticOnceLock<Elastic> = StaticOnceLock::new();
 /// If there is no thread, and the system does not spawn one. A panic of the closure goes to the
 /// handle.
 ///
+/// # Cancellation
+///
+/// As with [`spawn`](crate::spawn). What blocks in the system cannot be interrupted.
+///
 /// # On a worker
 ///
 /// It returns at once. The worker is free while the closure blocks; [`join`](JoinHandle::join) on the

@@ -4,6 +4,7 @@ use super::elastic::Shared;
 use super::state::Package;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::Entry;
+use crate::span;
 use crate::sync::{Arc, Ordering};
 use crate::task::JoinHandle;
 use crate::unwind::{self, Payload};
@@ -30,10 +31,11 @@ where
     }
 
     fn pack(self) -> (Entry, JoinHandle<T>) {
+        let f = span::submitted("elastic", Some(&self.shared.name), self.site, self.f);
         let owner = Elastic(Some(NonNull::from(&**self.shared)));
         // SAFETY: closure and value own what they use; whoever uses the queue entry has a reference
         // to the shared part: a thread, or who calls a method of the pool.
-        let (entry, handle) = unsafe { cell::new(self.f, owner) };
+        let (entry, handle) = unsafe { cell::new(f, owner) };
         (entry, JoinHandle::submitted(handle))
     }
 }

@@ -38,6 +38,28 @@ use std::time::Duration;
 use std::{io, mem};
 
 /// When a pool spawns a further thread, and when it queues.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Elastic, Growth};
+/// use std::sync::{Arc, Barrier};
+///
+/// // Three closures that run for a while: how many threads are there?
+/// let threads = |growth| -> Result<usize, Box<dyn std::error::Error>> {
+///     let pool = Elastic::builder().core_threads(1).max_threads(4).growth(growth).build()?;
+///     let gate = Arc::new(Barrier::new(2));
+///     let first = Arc::clone(&gate);
+///     drop(pool.submit(move || first.wait())?);
+///     (0..2).try_for_each(|_| pool.submit(|| ()).map(drop))?;
+///     let threads = pool.metrics().largest;
+///     gate.wait();
+///     Ok(threads)
+/// };
+/// assert_eq!(threads(Growth::CoreQueueMax)?, 1);
+/// assert!(threads(Growth::GrowFirst)? > 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Growth {
@@ -255,9 +277,9 @@ impl<J> State<J> {
                 Ok(()) => Ok(self.queue(package, tell)),
                 Err(error) if self.active == 0 => Err(Refused::Spawn(package, error)),
                 Err(_) if self.has_room(limits) => Ok(self.queue(package, tell)),
-                Err(_) => Err(Refused::Full(package, self.queue.len())),
+                Err(_) => Err(Refused::Full(package, self.queued())),
             },
-            Step::Refuse => Err(Refused::Full(package, self.queue.len())),
+            Step::Refuse => Err(Refused::Full(package, self.queued())),
         }
     }
 
@@ -470,12 +492,17 @@ impl<J> State<J> {
         self.last.take()
     }
 
+    /// Without what has been handed to a thread that is just waking up.
+    fn queued(&self) -> usize {
+        self.queue.len().saturating_sub(self.called)
+    }
+
     pub(super) fn figures(&self) -> Figures {
         Figures {
             threads: self.active,
             idle: self.idle.len(),
             largest: self.largest,
-            queued: self.queue.len().saturating_sub(self.called),
+            queued: self.queued(),
             running: self.running().count(),
         }
     }

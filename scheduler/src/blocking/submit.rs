@@ -6,6 +6,7 @@ use super::state::{Admission, Package, Refused};
 use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
+use crate::pool::carried;
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, Ordering};
@@ -31,11 +32,16 @@ impl Elastic {
     /// If a [custom](crate::RejectionPolicy::custom) policy panics; the closure is dropped unrun. A panic of the
     /// closure goes to the handle.
     ///
+    /// # Cancellation
+    ///
+    /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
+    /// a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+    ///
     /// # On a worker
     ///
     /// With the policies [`Block`](crate::RejectionPolicy::Block) and
     /// [`BlockFor`](crate::RejectionPolicy::BlockFor) a worker of a [`ThreadPool`](crate::ThreadPool) runs other
-    /// jobs while it waits. A thread of this pool does not wait for itself: it runs the closure at once, as
+    /// jobs of that while it waits, and any other thread blocks. A thread of this pool does not wait for itself: it runs the closure at once, as
     /// with [`CallerRuns`](crate::RejectionPolicy::CallerRuns).
     ///
     /// # Examples
@@ -85,6 +91,29 @@ impl Elastic {
     /// # Errors
     ///
     /// As [`submit`](Self::submit) with the policy [`Abort`](crate::RejectionPolicy::Abort).
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Elastic, RejectionPolicy};
+    ///
+    /// let pool = Elastic::builder()
+    ///     .max_threads(1)
+    ///     .queue_capacity(0)
+    ///     .on_full(RejectionPolicy::Block)
+    ///     .build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.submit(move || gone.recv().is_err())?;
+    /// // `submit` would wait here.
+    /// assert!(pool.try_submit(|| "a prefetch that can be left out").is_err());
+    /// drop(go);
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn try_submit<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
     where
@@ -173,13 +202,13 @@ impl Elastic {
     }
 }
 
-/// On the calling thread.
+/// On the calling thread. It is no part of the task that submits it.
 fn run_here<F, T>(closure: Closure<'_, F>) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let (entry, handle) = closure.pack();
-    entry.into_job().run();
+    carried::run_apart(|| entry.into_job().run());
     handle
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl CancellationToken {
     /// When the token will be cancelled, if nothing is quicker: its own deadline or that of an
-    /// ancestor, whichever is earlier.
+    /// ancestor, whichever is earlier. `None`: at no certain time.
     ///
     /// # Examples
     ///

@@ -6,6 +6,36 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// Ready when its token is cancelled. From [`CancellationToken::cancelled`].
+///
+/// # Examples
+///
+/// A future that ends with another, or when it is cancelled:
+///
+/// ```
+/// use scheduler::{CancellationToken, Cancelled};
+/// use std::future::{pending, poll_fn};
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// async fn unless_cancelled<T>(
+///     token: &CancellationToken,
+///     future: impl Future<Output = T>,
+/// ) -> Result<T, Cancelled> {
+///     let (mut future, mut cancelled) = (pin!(future), pin!(token.cancelled()));
+///     poll_fn(|context| match future.as_mut().poll(context) {
+///         Poll::Ready(value) => Poll::Ready(Ok(value)),
+///         Poll::Pending => cancelled.as_mut().poll(context).map(|()| Err(Cancelled)),
+///     })
+///     .await
+/// }
+///
+/// let token = CancellationToken::new();
+/// let mut context = Context::from_waker(Waker::noop());
+/// let mut never = pin!(unless_cancelled(&token, pending::<u32>()));
+/// assert_eq!(never.as_mut().poll(&mut context), Poll::Pending);
+/// token.cancel();
+/// assert_eq!(never.as_mut().poll(&mut context), Poll::Ready(Err(Cancelled)));
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct WaitForCancellationFuture<'a> {
     token: &'a CancellationToken,

@@ -29,6 +29,7 @@ use crate::unwind::{self, Payload};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Waker;
+use std::time::Duration;
 
 /// Tells work that it should stop.
 ///
@@ -194,6 +195,15 @@ fn cancel(node: &Arc<Node>) {
 
 impl CancellationToken {
     /// A token that nothing cancels but its own [`cancel`](Self::cancel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let token = scheduler::CancellationToken::new();
+    /// let same = token.clone();
+    /// same.cancel();
+    /// assert!(token.is_cancelled());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Node::new(None, None)))
@@ -244,12 +254,52 @@ impl CancellationToken {
     ///
     /// If a waker panics that was given to [`cancelled`](Self::cancelled): after all have been
     /// called, with the first of the panics.
+    ///
+    /// # On a worker
+    ///
+    /// As anywhere else: it waits for nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{CancellationToken, task};
+    ///
+    /// let token = CancellationToken::new();
+    /// let task = token.clone();
+    /// let handle = scheduler::spawn(move || {
+    ///     task.run(|| {
+    ///         let mut rounds = 0u64;
+    ///         while task::checkpoint().is_ok() {
+    ///             rounds += 1;
+    ///         }
+    ///         rounds
+    ///     })
+    /// });
+    /// token.cancel();
+    /// println!("it stopped after {} rounds", handle.join()?);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn cancel(&self) {
         cancel(&self.0);
     }
 
     /// Whether this token, or an ancestor of it, has been cancelled: one load. If so, what the
     /// canceller did before is visible to the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let token = scheduler::CancellationToken::new();
+    /// let done = (0..1_000_000)
+    ///     .take_while(|&n| {
+    ///         if n == 1000 {
+    ///             token.cancel();
+    ///         }
+    ///         !token.is_cancelled()
+    ///     })
+    ///     .count();
+    /// assert_eq!(done, 1000);
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -276,7 +326,8 @@ impl CancellationToken {
         WaitForCancellationFuture::new(self)
     }
 
-    /// Cancels the token when the guard is dropped, so also when a panic leaves the block.
+    /// Cancels the token when the guard is dropped, so also when a panic leaves the block. The drop
+    /// panics where [`cancel`](Self::cancel) does.
     ///
     /// # Examples
     ///
@@ -368,11 +419,17 @@ impl Default for CancellationToken {
     }
 }
 
+/// How long it is until then.
+fn remaining(deadline: Instant) -> Duration {
+    let now = Instant::now();
+    if deadline > now { deadline - now } else { Duration::ZERO }
+}
+
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CancellationToken")
             .field("cancelled", &self.is_cancelled())
-            .field("deadline", &self.0.deadline)
+            .field("remaining", &self.0.deadline.map(remaining))
             .finish()
     }
 }

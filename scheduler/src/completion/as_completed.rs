@@ -12,7 +12,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// The results of these handles in the order in which their closures finish, each with its handle's
-/// place in `handles`.
+/// place in `handles`. As `as_completed` of Python's `concurrent.futures`.
+///
+/// The handles may be of closures on different pools and executors. To add some while results are
+/// taken: [`TaskSet`](crate::TaskSet).
 ///
 /// # Panics
 ///
@@ -50,6 +53,20 @@ pub fn as_completed<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) -> AsCo
 ///
 /// It is an iterator that blocks, and can be awaited instead, by [`next_async`](Self::next_async). With
 /// the feature `stream` it is a `futures_core::Stream`.
+///
+/// # Examples
+///
+/// The first three of ten, whichever they are:
+///
+/// ```
+/// let handles = (0..10).map(|n| scheduler::spawn(move || n * n));
+/// let mut results = scheduler::as_completed(handles);
+/// for (index, result) in results.by_ref().take(3) {
+///     assert_eq!(result.unwrap(), index * index);
+/// }
+/// assert_eq!(results.len(), 7);
+/// results.abort_all();
+/// ```
 #[must_use = "it detaches the closures when it is dropped"]
 pub struct AsCompleted<T>(Finishing<T>);
 
@@ -100,6 +117,41 @@ impl<T> AsCompleted<T> {
 
     /// As [`next`](Iterator::next), for async code: no thread blocks. Nothing is lost if the future is
     /// dropped.
+    ///
+    /// # Panics
+    ///
+    /// As [`as_completed`].
+    ///
+    /// # On a worker
+    ///
+    /// As elsewhere: a poll neither waits nor runs other jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// async fn sum(handles: Vec<scheduler::JoinHandle<u64>>) -> Result<u64, scheduler::JoinError> {
+    ///     let mut results = scheduler::as_completed(handles);
+    ///     let mut sum = 0;
+    ///     while let Some((_, result)) = results.next_async().await {
+    ///         sum += result?;
+    ///     }
+    ///     Ok(sum)
+    /// }
+    ///
+    /// let handles: Vec<_> = (1..=3).map(|n| scheduler::spawn(move || n * n)).collect();
+    /// # fn block_on<T>(future: impl Future<Output = T>) -> T {
+    /// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// #     let mut future = std::pin::pin!(future);
+    /// #     loop {
+    /// #         match future.as_mut().poll(&mut context) {
+    /// #             std::task::Poll::Ready(value) => return value,
+    /// #             std::task::Poll::Pending => std::thread::yield_now(),
+    /// #         }
+    /// #     }
+    /// # }
+    /// assert_eq!(block_on(sum(handles))?, 14);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub async fn next_async(&mut self) -> Option<Completed<T>> {
         poll_fn(|context| self.poll_next(context)).await
     }
@@ -110,12 +162,46 @@ impl<T> AsCompleted<T> {
     /// # Panics
     ///
     /// As [`as_completed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let mut results = scheduler::as_completed([scheduler::spawn(move || gone.recv().is_err())]);
+    /// let mut context = Context::from_waker(Waker::noop());
+    /// assert!(results.poll_next(&mut context).is_pending());
+    /// drop(go);
+    /// let (index, result) = loop {
+    ///     match results.poll_next(&mut context) {
+    ///         Poll::Ready(next) => break next.unwrap(),
+    ///         Poll::Pending => std::thread::yield_now(),
+    ///     }
+    /// };
+    /// assert_eq!((index, result?), (0, true));
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Completed<T>>> {
         self.0.poll_next(context).map(|next| next.map(completed))
     }
 
     /// [Aborts](JoinHandle::abort) the closures that have not begun to run. Their results say so, in
     /// their turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv().is_err());
+    /// let results = scheduler::as_completed([pool.spawn(|| 1), pool.spawn(|| 2)]);
+    /// results.abort_all();
+    /// assert!(results.map(|(_, result)| result.unwrap_err()).all(|error| error.is_aborted()));
+    /// drop(go);
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abort_all(&self) {
         self.0.abort_all();
     }

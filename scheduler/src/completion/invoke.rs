@@ -12,13 +12,31 @@ use std::panic::Location;
 use std::time::Duration;
 
 /// What became of one closure of [`invoke_all_timeout`]: its result, or its handle if it still runs.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::TimedInvocation;
+///
+/// fn say<T: std::fmt::Display>(outcome: TimedInvocation<T>) -> String {
+///     match outcome {
+///         Ok(Ok(value)) => format!("{value}"),
+///         Ok(Err(error)) if error.is_aborted() => "there was no time".to_owned(),
+///         Ok(Err(error)) => error.to_string(),
+///         Err(running) => format!("still running: {running:?}"),
+///     }
+/// }
+///
+/// let outcomes = scheduler::invoke_all_timeout([|| 6 * 7], std::time::Duration::MAX);
+/// assert_eq!(outcomes.into_iter().map(say).collect::<Vec<_>>(), ["42"]);
+/// ```
 pub type TimedInvocation<T> = Result<Result<T, JoinError>, JoinHandle<T>>;
 
 /// Runs all of these closures on the current pool (the calling worker's, else the global one) and returns their
 /// results, in the order of the closures.
 ///
 /// A closure that panics does not keep the others from running. Closures of different types go into boxes:
-/// `Box<dyn FnOnce() -> T + Send>`. For closures that borrow, see [`scope`](crate::scope).
+/// `Box<dyn FnOnce() -> T + Send>`. For closures that borrow, see [`scope`](crate::scope). As Java's `invokeAll`.
 ///
 /// # Errors
 ///
@@ -28,6 +46,11 @@ pub type TimedInvocation<T> = Result<Result<T, JoinError>, JoinHandle<T>>;
 ///
 /// Outside any pool, if the global pool cannot be built. If taking the closures from the iterator panics; those
 /// that have not begun to run are aborted.
+///
+/// # Cancellation
+///
+/// The closures do not carry the [token](crate::CancellationToken::run) of the caller's task, unlike those of
+/// [`invoke_any`].
 ///
 /// # On a worker
 ///
@@ -49,7 +72,8 @@ where
     invoke_all_on(&current(), closures, Location::caller())
 }
 
-/// As [`invoke_all`], but waits no longer than `timeout`. Closures that have not begun to run by then are aborted.
+/// As [`invoke_all`], but waits no longer than `timeout`. Closures that have not begun to run by then are aborted; with a
+/// `timeout` of zero, those that no worker has picked up at once.
 ///
 /// # Errors
 ///
@@ -94,10 +118,7 @@ where
 /// Runs these closures on the current pool (the calling worker's, else the global one) until one of them returns
 /// `Ok`, and returns its value.
 ///
-/// The others are then aborted if they have not begun to run; those that run are detached, and asked to stop, through
-/// [`task::is_cancelled`]: they and what they fork have a
-/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one. The
-/// closures begin in no particular order.
+/// The closures begin in no particular order. As Java's `invokeAny`.
 ///
 /// # Errors
 ///
@@ -107,6 +128,12 @@ where
 /// # Panics
 ///
 /// As [`invoke_all`].
+///
+/// # Cancellation
+///
+/// When one has succeeded, the others are aborted if they have not begun to run; those that run are detached, and
+/// asked to stop, through [`task::is_cancelled`]: they and what they fork have a
+/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one.
 ///
 /// # On a worker
 ///
@@ -139,11 +166,27 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// As there, for each closure.
+    /// As there, for each closure. If the pool has been shut down, each result
+    /// [says so](JoinError::is_shut_down).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// If taking the closures from the iterator panics, as there.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// type Work = Box<dyn FnOnce() -> String + Send>;
+    /// let works: [Work; 2] = [Box::new(|| "one".to_owned()), Box::new(|| 2.to_string())];
+    /// let results: Result<Vec<String>, _> = pool.invoke_all(works).into_iter().collect();
+    /// assert_eq!(results?, ["one", "2"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn invoke_all<F, T>(
         &self,
@@ -160,11 +203,36 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// As there, for each closure.
+    /// As there, for each closure. If the pool has been shut down, each result
+    /// [says so](JoinError::is_shut_down).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// If taking the closures from the iterator panics, as there.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Mutex, mpsc};
+    /// use std::time::Duration;
+    ///
+    /// let (go, gone) = mpsc::channel::<u32>();
+    /// let gone: &_ = Box::leak(Box::new(Mutex::new(gone)));
+    /// let (began, has_begun) = mpsc::channel();
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let busy = pool.spawn(move || began.send(()).is_ok() && gone.lock().unwrap().recv().is_ok());
+    /// has_begun.recv()?;
+    /// // The one worker is busy, so this does not begin in time.
+    /// let outcomes = pool.invoke_all_timeout([|| 42], Duration::from_millis(1));
+    /// assert!(matches!(&outcomes[..], [Ok(Err(error))] if error.is_aborted()));
+    /// go.send(1)?;
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn invoke_all_timeout<F, T>(
         &self,
@@ -182,11 +250,24 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there. If the pool has been shut down, each failure [says so](JoinError::is_shut_down).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// If taking the closures from the iterator panics, as there.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let parse = |text: &'static str| move || text.parse::<u32>();
+    /// assert_eq!(pool.invoke_any(["two", "2", "zwei"].map(parse)).unwrap(), 2);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn invoke_any<F, T, E>(
         &self,
@@ -285,6 +366,19 @@ where
 }
 
 /// Why a closure of [`invoke_any`] was no success.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::InvokeFailure;
+///
+/// let error = scheduler::invoke_any(["", "x"].map(|text| move || text.parse::<u32>())).unwrap_err();
+/// let reasons: Vec<String> = error.failures().iter().map(InvokeFailure::to_string).collect();
+/// assert_eq!(
+///     reasons,
+///     ["cannot parse integer from empty string", "invalid digit found in string"],
+/// );
+/// ```
 #[derive(Debug)]
 #[allow(clippy::exhaustive_enums, reason = "a closure returned something, or did not")]
 pub enum InvokeFailure<E> {
@@ -306,16 +400,47 @@ impl<E: fmt::Display> fmt::Display for InvokeFailure<E> {
 impl<E: fmt::Debug + fmt::Display> std::error::Error for InvokeFailure<E> {}
 
 /// No closure of [`invoke_any`] succeeded, or there was none.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::invoke_any;
+///
+/// let failing = || Err::<(), _>("no answer");
+/// assert_eq!(invoke_any([failing; 3]).unwrap_err().to_string(), "all 3 closures failed");
+/// assert_eq!(invoke_any([failing; 0]).unwrap_err().to_string(), "there was no closure to run");
+/// ```
 #[derive(Debug)]
 pub struct InvokeAnyError<E>(Vec<InvokeFailure<E>>);
 
 impl<E> InvokeAnyError<E> {
     /// The failures of all closures, in their order; empty if there was no closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let failing = || -> Result<(), &str> { panic!("no network") };
+    /// let error = scheduler::invoke_any([failing]).unwrap_err();
+    /// assert_eq!(error.failures()[0].to_string(), "the closure panicked: no network");
+    /// ```
     pub fn failures(&self) -> &[InvokeFailure<E>] {
         &self.0
     }
 
     /// The same, to keep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::InvokeFailure;
+    ///
+    /// let error = scheduler::invoke_any([|| Err::<(), _>(404)]).unwrap_err();
+    /// let codes = error.into_failures().into_iter().filter_map(|failure| match failure {
+    ///     InvokeFailure::Returned(code) => Some(code),
+    ///     InvokeFailure::Join(_) => None,
+    /// });
+    /// assert!(codes.eq([404]));
+    /// ```
     pub fn into_failures(self) -> Vec<InvokeFailure<E>> {
         self.0
     }

@@ -65,12 +65,18 @@ fn value<T>(result: Result<T, JoinError>) -> T {
 /// returns the values in the order of the items.
 ///
 /// It draws items as their results are asked for, never more than its [window](Map::window) ahead. So `items` can be endless,
-/// and slow callers do not pile up results. Nothing is drawn before the first call of `next`.
+/// and slow callers do not pile up results. Nothing is drawn before the first call of `next`. For borrowed items, see
+/// [`scope`](crate::scope).
 ///
 /// # Panics
 ///
 /// Outside any pool, if the global pool cannot be built. `next` panics with the panic of `f`, when it is that item's turn;
 /// the call after it goes on with the next item. It also panics if `f` was not called since the pool has been shut down.
+///
+/// # Cancellation
+///
+/// The calls of `f` do not carry the [token](crate::CancellationToken::run) of the caller's task. Dropping the iterator
+/// aborts those that have not begun.
 ///
 /// # On a worker
 ///
@@ -120,11 +126,15 @@ where
 }
 
 impl ThreadPool {
-    /// [`map`] on this pool.
+    /// [`map`] on this pool. The iterator may outlive the pool; `next` panics then.
     ///
     /// # Panics
     ///
-    /// As [`map`].
+    /// As [`map`], but for the global pool.
+    ///
+    /// # On a worker
+    ///
+    /// As there. A worker of another pool runs the jobs of that one meanwhile.
     ///
     /// # Examples
     ///
@@ -144,11 +154,24 @@ impl ThreadPool {
         Map::new(Arc::clone(self.registry()), items, f, Location::caller())
     }
 
-    /// [`map_unordered`] on this pool.
+    /// [`map_unordered`] on this pool; see [`map`](Self::map).
     ///
     /// # Panics
     ///
-    /// As [`map`].
+    /// As there.
+    ///
+    /// # On a worker
+    ///
+    /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let even = pool.map_unordered(0..1000, |n| (n, n % 2 == 0)).filter(|(_, even)| *even);
+    /// assert_eq!(even.map(|(n, _)| n).max(), Some(998));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn map_unordered<I, F, T>(&self, items: I, f: F) -> MapUnordered<I::IntoIter, T>
     where
@@ -162,6 +185,19 @@ impl ThreadPool {
 
 /// The values of [`map`], in the order of the items. Dropping it aborts what has not begun to run, and detaches what
 /// runs.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::Map;
+///
+/// // Lines in, lengths out: the caller need not know how.
+/// fn lengths(text: &'static str) -> Map<std::str::Lines<'static>, usize> {
+///     scheduler::map(text.lines(), str::len)
+/// }
+///
+/// assert_eq!(lengths("to\nbe or\nnot").collect::<Vec<_>>(), [2, 5, 3]);
+/// ```
 #[must_use = "iterators do nothing unless consumed"]
 pub struct Map<I: Iterator, T> {
     source: Source<I, T>,
@@ -185,6 +221,18 @@ impl<I: Iterator, T> Map<I, T> {
     ///
     /// Larger: results that differ much in cost keep all workers busy. Smaller: less memory, and less done in
     /// vain if the caller stops.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// static DRAWN: AtomicUsize = AtomicUsize::new(0);
+    /// let items = (0..100).inspect(|_| _ = DRAWN.fetch_add(1, Ordering::Relaxed));
+    /// let mut squares = scheduler::map(items, |n| n * n).window(3);
+    /// assert_eq!(squares.next(), Some(0));
+    /// assert_eq!(DRAWN.load(Ordering::Relaxed), 3);
+    /// ```
     pub fn window(mut self, items: usize) -> Self {
         self.source.window = items.max(1);
         self
@@ -221,6 +269,18 @@ impl<I: Iterator, T> fmt::Debug for Map<I, T> {
 
 /// The values of [`map_unordered`], as they become ready. Dropping it aborts what has not begun to run, and detaches
 /// what runs.
+///
+/// # Examples
+///
+/// The first hit ends the search:
+///
+/// ```
+/// let is_prime = |n: u64| (2..n).take_while(|d| d * d <= n).all(|d| n % d != 0);
+/// let mut tested = scheduler::map_unordered(1_000_000.., move |n| (n, is_prime(n)));
+/// let (prime, _) = tested.find(|(_, prime)| *prime).unwrap();
+/// assert!(prime >= 1_000_003);
+/// drop(tested);
+/// ```
 #[must_use = "iterators do nothing unless consumed"]
 pub struct MapUnordered<I: Iterator, T> {
     source: Source<I, T>,
@@ -240,6 +300,13 @@ impl<I: Iterator, T> MapUnordered<I, T> {
     }
 
     /// As [`Map::window`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let sum: u64 = scheduler::map_unordered(1..=100u64, |n| n * n).window(100).sum();
+    /// assert_eq!(sum, 338_350);
+    /// ```
     pub fn window(mut self, items: usize) -> Self {
         self.source.window = items.max(1);
         self

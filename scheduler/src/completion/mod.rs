@@ -7,6 +7,7 @@ pub(crate) mod limit;
 mod map;
 pub(crate) mod ready;
 #[cfg(all(feature = "stream", not(any(scheduler_loom, scheduler_shuttle))))]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
 mod stream;
 mod task_set;
 mod timed_out;

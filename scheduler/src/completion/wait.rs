@@ -5,7 +5,23 @@ use super::ready::after;
 use crate::task::JoinHandle;
 use std::time::Duration;
 
-/// When [`wait`] returns.
+/// When [`wait`] returns; as `return_when` of Python's `concurrent.futures.wait`.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{WaitUntil, wait};
+/// use std::sync::mpsc;
+///
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// let (go, gone) = mpsc::channel::<()>();
+/// let good = pool.spawn(move || drop(gone.recv()));
+/// let bad = pool.spawn(|| panic!("no such file"));
+/// let waited = wait([good, bad], WaitUntil::FirstException, None);
+/// assert_eq!((waited.done.len(), waited.not_done.len()), (1, 1));
+/// drop(go);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitUntil {
@@ -19,6 +35,19 @@ pub enum WaitUntil {
 }
 
 /// What [`wait`] returns: the handles, each with its place in the input, in the order of the input.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{WaitUntil, Waited, wait};
+///
+/// let handles = ["to", "be"].map(|word| scheduler::spawn(move || word.len()));
+/// let Waited { done, not_done, .. } = wait(handles, WaitUntil::All, None);
+/// assert!(not_done.is_empty());
+/// for (index, handle) in done {
+///     println!("{index}: {}", handle.join().unwrap());
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "it has the handles"]

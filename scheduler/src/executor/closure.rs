@@ -5,6 +5,7 @@ use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
 use crate::pool::carried::put_away;
 use crate::pool::running::Running;
+use crate::span;
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
 use std::mem;
@@ -44,6 +45,7 @@ impl<'a> Origin<'a> {
         T: Send + 'static,
     {
         let Self { core, number, site, at } = self;
+        let f = span::submitted("executor", Some(&core.name), site, f);
         let pointer = Arc::as_ptr(core).cast_mut();
         // SAFETY: an `Arc` is not null.
         let core = unsafe { NonNull::new_unchecked(pointer) };

@@ -35,8 +35,11 @@ impl Submit for Executor {
     }
 }
 
+/// # Many closures at once
+///
 /// Each takes the executor's policy for its closures; what that refuses has an error that
-/// [`is_discarded`](JoinError::is_discarded), or [`is_shut_down`](JoinError::is_shut_down).
+/// [`is_discarded`](JoinError::is_discarded), or [`is_shut_down`](JoinError::is_shut_down). On a worker they
+/// submit as [`submit`](Executor::submit) does, and then wait as the free functions of the same names do.
 impl Executor {
     /// [`map`](crate::map) through this executor.
     ///
@@ -74,6 +77,19 @@ impl Executor {
     /// # Panics
     ///
     /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, RejectionPolicy, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(2)?;
+    /// let executor =
+    ///     Executor::builder(&pool).queue_capacity(4).on_full(RejectionPolicy::Block).build()?;
+    /// let sum: u64 = executor.map_unordered(1..=100, |n: u64| n * n).sum();
+    /// assert_eq!(sum, 338_350);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn map_unordered<I, F, T>(&self, items: I, f: F) -> MapUnordered<I::IntoIter, T>
     where
@@ -89,11 +105,26 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As there, for each closure.
+    /// As there, for each closure; and as said above for those that are refused.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// If taking the closures from the iterator panics, or a [custom](crate::RejectionPolicy::custom) policy
+    /// does; those that have not begun to run are aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, RejectionPolicy, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(2)?;
+    /// let executor =
+    ///     Executor::builder(&pool).queue_capacity(2).on_full(RejectionPolicy::Block).build()?;
+    /// let results = executor.invoke_all((1..=100u64).map(|n| move || n * n));
+    /// let sum: u64 = results.into_iter().map(Result::unwrap).sum();
+    /// assert_eq!(sum, 338_350);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn invoke_all<F, T>(
         &self,
@@ -111,11 +142,24 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As there, for each closure.
+    /// As there, for each closure; and as said above for those that are refused.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As [`invoke_all`](Self::invoke_all).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(2)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// let outcomes = executor.invoke_all_timeout([|| 1, || 2], Duration::from_secs(60));
+    /// assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(Ok(_)))));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn invoke_all_timeout<F, T>(
         &self,
@@ -133,11 +177,11 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there; a closure that is refused is a failure.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As [`invoke_all`](Self::invoke_all).
     ///
     /// # Examples
     ///
@@ -164,7 +208,18 @@ impl Executor {
     }
 
     /// Options for an [`Elastic`] pool: not an executor on a pool's workers, but threads of its own, for
-    /// closures that block.
+    /// closures that block. The same as [`Elastic::builder`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::Executor;
+    ///
+    /// let disk = Executor::elastic().max_threads(4).thread_name("disk").build()?;
+    /// let found = disk.submit(|| std::path::Path::new("Cargo.toml").exists())?;
+    /// assert!(found.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn elastic() -> ElasticBuilder {
         Elastic::builder()
     }

@@ -89,24 +89,129 @@ impl Histogram {
     }
 
     /// How many times there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// (0..10).try_for_each(|_| executor.execute(|| ()))?;
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// assert_eq!(executor.metrics().run_time.map(|times| times.count()), Some(10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// The longest; `None` if there are none.
+    /// All of them added up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// for _ in 0..2 {
+    ///     executor.execute(|| std::thread::sleep(Duration::from_millis(2)))?;
+    /// }
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// assert!(executor.metrics().run_time.unwrap().sum() >= Duration::from_millis(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sum(&self) -> Duration {
+        let (seconds, nanos) = (self.sum / 1_000_000_000, self.sum % 1_000_000_000);
+        Duration::new(u64::try_from(seconds).unwrap_or(u64::MAX), nanos as u32)
+    }
+
+    /// Each bucket's longest time, and how many times are in it: those longer than the longest of the
+    /// bucket before. Bucket by bucket that doubles, from none at all and 1 ns on; the last bucket has all
+    /// that is longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// executor.execute(|| ())?;
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// let run_time = executor.metrics().run_time.expect("it was asked for");
+    /// for (longest, count) in run_time.buckets().filter(|&(_, count)| count != 0) {
+    ///     println!("up to {longest:?}: {count}");
+    /// }
+    /// assert_eq!(run_time.buckets().map(|(_, count)| count).sum::<u64>(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let longest = |bucket| Duration::from_nanos(ceiling(bucket));
+        self.buckets.iter().enumerate().map(move |(bucket, &n)| (longest(bucket), n))
+    }
+
+    /// The longest, to the nanosecond; `None` if there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// assert_eq!(executor.metrics().run_time.unwrap().max(), None);
+    /// executor.execute(|| std::thread::sleep(Duration::from_millis(2)))?;
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// assert!(executor.metrics().run_time.unwrap().max() >= Some(Duration::from_millis(2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn max(&self) -> Option<Duration> {
         (self.count() != 0).then(|| Duration::from_nanos(self.max))
     }
 
-    /// The mean; `None` if there are none.
+    /// The mean, rounded down to a nanosecond; `None` if there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// (0..10).try_for_each(|_| executor.execute(|| ()))?;
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// let run_time = executor.metrics().run_time.unwrap();
+    /// assert!(run_time.mean() <= run_time.max());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn mean(&self) -> Option<Duration> {
         let mean = self.sum.checked_div(self.count().into())?;
         Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
     }
 
     /// A time that the fraction `q` of all does not exceed: with 0.99, 99 of 100 took at most so long. It
-    /// is never too short, and less than twice too long. `q` outside of 0 to 1 is taken as the nearer
-    /// of the two. `None` if there are no times.
+    /// is never too short, and less than twice too long: the times are counted in buckets whose limits are
+    /// powers of two. `q` outside of 0 to 1 is taken as the nearer of the two, and a `q` that is not a
+    /// number as 0. `None` if there are no times.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).timings(true).build()?;
+    /// (0..100).try_for_each(|_| executor.execute(|| ()))?;
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// let waits = executor.metrics().queue_wait.unwrap();
+    /// assert!(waits.quantile(0.5) <= waits.quantile(0.99));
+    /// assert_eq!(waits.quantile(1.0), waits.max());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let count = self.count();
         // A NaN comes to 0.
@@ -187,5 +292,20 @@ mod tests {
         assert_eq!(histogram.quantile(-1.0), histogram.quantile(0.0));
         assert_eq!(histogram.quantile(f64::NAN), histogram.quantile(0.0));
         assert_eq!(histogram.mean(), Some(Duration::from_nanos(333_833)));
+        assert_eq!(histogram.sum(), Duration::from_nanos(333_833_500));
+    }
+
+    #[test]
+    fn buckets_have_every_time_once() {
+        let times = [0, 1, 2, 3, 1 << 40, u64::MAX];
+        let histogram = of(&times);
+        let mut longer_than = None;
+        for (longest, n) in histogram.buckets() {
+            let longest = longest.as_nanos() as u64;
+            let within = |&&time: &&u64| time <= longest && longer_than < Some(time);
+            assert_eq!(n, times.iter().filter(within).count() as u64, "up to {longest}");
+            longer_than = Some(longest);
+        }
+        assert_eq!(longer_than, Some(u64::MAX));
     }
 }

@@ -4,6 +4,7 @@ use super::closure::Origin;
 use super::core::Core;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Handle};
+use crate::pool::carried;
 use crate::sync::Arc;
 use crate::task::JoinHandle;
 use crate::unwind;
@@ -31,14 +32,15 @@ pub(super) trait Load {
     fn discard(self) -> Self::Handles;
 }
 
-/// Runs them all, here and now.
+/// Runs them all, here and now. They are no part of the task that submits them.
 pub(super) fn run_here<L: Load>(
     mut load: L,
     core: &Arc<Core>,
     site: &'static Location<'static>,
 ) -> L::Handles {
     for _ in 0..load.rooms() {
-        load.pack(Origin::of_caller(core, site)).into_job().run();
+        let entry = load.pack(Origin::of_caller(core, site));
+        carried::run_apart(|| entry.into_job().run());
     }
     load.into_handles()
 }

@@ -35,7 +35,26 @@ impl Timings {
 /// A snapshot of what an executor has done since it was built. Made by [`Executor::metrics`].
 ///
 /// Taken without stopping anybody: the figures are not all of the same moment. Of an executor at rest,
-/// `submitted` is `completed + panicked + cancelled`.
+/// `submitted` is `completed + panicked + cancelled`. `Display` prints a few lines.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
+///
+/// let pool = ThreadPool::new(1)?;
+/// let executor =
+///     Executor::builder(&pool).queue_capacity(2).on_full(RejectionPolicy::Discard).build()?;
+/// for _ in 0..100 {
+///     executor.execute(|| std::thread::yield_now())?;
+/// }
+/// let _ = executor.shutdown(Shutdown::Drain);
+/// let metrics = executor.metrics();
+/// assert_eq!(metrics.submitted + metrics.discarded, 100);
+/// assert_eq!(metrics.completed, metrics.submitted);
+/// assert!(metrics.high_water <= 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutorMetrics {
@@ -74,7 +93,7 @@ pub struct ExecutorMetrics {
 }
 
 impl Executor {
-    /// What the executor has done so far.
+    /// What the executor has done so far. Takes the queue's lock for a moment.
     ///
     /// # Examples
     ///

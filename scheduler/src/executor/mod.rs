@@ -60,16 +60,55 @@ pub struct Executor {
 impl Executor {
     /// Options for an executor on that pool. For the global pool, give it
     /// [`global()`](crate::global).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, global};
+    ///
+    /// let uploads = Executor::builder(global()).name("uploads").queue_capacity(100).build()?;
+    /// assert_eq!(uploads.submit(|| "sent")?.join()?, "sent");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder(pool: &ThreadPool) -> ExecutorBuilder<'_> {
         ExecutorBuilder::new(pool)
     }
 
     /// How many closures wait to start, now. Never more than the [`capacity`](Self::capacity).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    /// use std::sync::mpsc;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv().is_err());
+    /// let executor = Executor::builder(&pool).build()?;
+    /// let handles = executor.submit_all([|| 1, || 2, || 3])?;
+    /// assert_eq!(executor.queue_len(), 3);
+    /// drop(go);
+    /// handles.into_iter().for_each(|handle| _ = handle.join());
+    /// assert!(executor.queue_len() == 0 && busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn queue_len(&self) -> usize {
         self.core.queue.figures().len
     }
 
     /// How many closures may wait to start. `None`: as many as fit in memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// assert_eq!(Executor::builder(&pool).build()?.capacity(), None);
+    /// assert_eq!(Executor::builder(&pool).queue_capacity(8).build()?.capacity(), Some(8));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn capacity(&self) -> Option<usize> {
         Some(self.core.queue.capacity()).filter(|&capacity| capacity != usize::MAX)
     }
@@ -81,12 +120,17 @@ impl Executor {
 
 impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Executor")
+        let mut debug = f.debug_struct("Executor");
+        debug
             .field("name", &self.core.name)
             .field("capacity", &self.capacity())
-            .field("on_full", &self.core.policy)
-            .field("queue_len", &self.queue_len())
-            .field("shut_down", &self.is_shut_down())
-            .finish()
+            .field("on_full", &self.core.policy);
+        match self.core.queue.try_look() {
+            Some((figures, closed)) => {
+                debug.field("queue_len", &figures.len).field("shut_down", &closed)
+            }
+            None => debug.field("queue", &format_args!("<locked>")),
+        };
+        debug.finish()
     }
 }

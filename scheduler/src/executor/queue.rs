@@ -402,12 +402,20 @@ impl<E, K> Queue<E, K> {
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let state = self.state.lock().unwrap();
-        Figures { len: state.entries.len(), high_water: state.high_water, pushed: state.next }
+        self.state.lock().unwrap().figures()
+    }
+
+    /// The figures, and whether it is closed, without waiting for the lock.
+    pub(crate) fn try_look(&self) -> Option<(Figures, bool)> {
+        self.state.try_lock().ok().map(|state| (state.figures(), state.closed))
     }
 }
 
 impl<E, K> State<E, K> {
+    fn figures(&self) -> Figures {
+        Figures { len: self.entries.len(), high_water: self.high_water, pushed: self.next }
+    }
+
     fn free(&self, capacity: usize) -> usize {
         capacity - self.entries.len() - self.granted
     }

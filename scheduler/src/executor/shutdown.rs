@@ -13,8 +13,8 @@ impl Executor {
     /// pool, and other executors on it, go on.
     ///
     /// New closures are refused from now on, and those who wait for room get theirs back. A second
-    /// call does what its mode adds. `Abort` does what `CancelQueued` does: only the pool asks running
-    /// closures to stop.
+    /// call does what its mode adds. `Abort` does what `CancelQueued` does, and a `DrainFor` whose time is
+    /// over drops what is queued: only the pool asks running closures to stop.
     ///
     /// Closures that their submitters run themselves ([`CallerRuns`](crate::RejectionPolicy::CallerRuns))
     /// are not waited for.
@@ -23,7 +23,7 @@ impl Executor {
     ///
     /// In one of the executor's own closures: returns at once, and the report has the caller among the
     /// stragglers; nobody watches the deadline of a `DrainFor`. Elsewhere the worker runs its pool's
-    /// jobs while it waits.
+    /// jobs while it waits. Any other thread blocks.
     ///
     /// # Examples
     ///
@@ -73,7 +73,12 @@ impl Executor {
     /// Ends this executor without waiting, and hands back what has not begun, oldest first: to be run
     /// later, or by somebody else. What runs goes on.
     ///
-    /// Their handles are told when a [`Task`] is run or dropped.
+    /// Their handles are told when a [`Task`] is run or dropped. Running closures are not asked to stop,
+    /// unlike by [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
+    ///
+    /// # On a worker
+    ///
+    /// The same; it does not wait.
     ///
     /// # Examples
     ///
@@ -111,7 +116,21 @@ impl Executor {
     /// # On a worker
     ///
     /// Runs other jobs of the worker's pool meanwhile, each to its end. In one of the executor's own
-    /// closures it can only end by the time.
+    /// closures it can only end by the time. Any other thread blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// executor.execute(|| println!("runs, or is handed back"))?;
+    /// drop(executor.shutdown_now());
+    /// assert!(executor.await_termination(Duration::from_secs(60)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn await_termination(&self, timeout: Duration) -> bool {
         let life = &self.core().life;
         let exit = life.on_exit();
@@ -128,11 +147,37 @@ impl Executor {
     }
 
     /// Whether the executor has been shut down, or is being. Not whether its pool is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// let other = executor.clone();
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// assert!(other.is_shut_down());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_shut_down(&self) -> bool {
         self.core().queue.is_closed()
     }
 
     /// Whether the executor has been shut down and all of its closures have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).build()?;
+    /// assert!(!executor.is_terminated());
+    /// let _ = executor.shutdown(Shutdown::Drain);
+    /// assert!(executor.is_terminated());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_terminated(&self) -> bool {
         self.core().life.workers() == 0
     }

@@ -7,6 +7,7 @@ use super::{Core, Executor};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::job::party::Entry;
+use crate::pool::carried;
 use crate::pool::worker::Worker;
 use crate::sync::Instant;
 use crate::task::JoinHandle;
@@ -32,6 +33,11 @@ impl Executor {
     ///
     /// If a [custom](crate::RejectionPolicy::custom) policy does; the closure is dropped unrun. A panic
     /// of the closure goes to its handle, also if the caller runs it.
+    ///
+    /// # Cancellation
+    ///
+    /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
+    /// a clone. [`abort`](JoinHandle::abort) takes it out of the queue, and makes room.
     ///
     /// # On a worker
     ///
@@ -77,6 +83,28 @@ impl Executor {
     /// # Errors
     ///
     /// If there is no room, or the executor or its pool has been shut down.
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, RejectedReason, RejectionPolicy, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor =
+    ///     Executor::builder(&pool).queue_capacity(1).on_full(RejectionPolicy::Block).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv().is_err());
+    /// let queued = executor.try_submit(|| 1)?;
+    /// // `submit` would wait here.
+    /// assert_eq!(executor.try_submit(|| 2).unwrap_err().reason(), RejectedReason::Full);
+    /// drop(go);
+    /// assert!(queued.join()? == 1 && busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn try_submit<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
     where
@@ -96,6 +124,25 @@ impl Executor {
     /// # On a worker
     ///
     /// As [`submit`](Self::submit); it returns later if what it runs meanwhile takes longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Executor, RejectedReason, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let executor = Executor::builder(&pool).queue_capacity(1).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv().is_err());
+    /// let queued = executor.submit(|| 1)?;
+    /// let rejected = executor.submit_timeout(|| 2, Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(rejected.reason(), RejectedReason::TimedOut);
+    /// drop(go);
+    /// let second = executor.submit_timeout(rejected.into_inner(), Duration::from_secs(60))?;
+    /// assert!(queued.join()? == 1 && second.join()? == 2 && busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
     pub fn submit_timeout<F, T>(
         &self,
@@ -113,6 +160,14 @@ impl Executor {
     /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler).
     ///
     /// # Errors
+    ///
+    /// As [`submit`](Self::submit). What the policy discards is dropped without an error.
+    ///
+    /// # Panics
+    ///
+    /// As [`submit`](Self::submit).
+    ///
+    /// # On a worker
     ///
     /// As [`submit`](Self::submit).
     ///
@@ -138,7 +193,7 @@ impl Executor {
 
     /// Submits all of `closures`, or none: they go into the queue together, and next to each other. If there
     /// is no room for all of them, the policy decides on all of them; with `DiscardOldest` as many
-    /// have to leave as are missing.
+    /// have to leave as are missing. Without any closure it does nothing.
     ///
     /// # Errors
     ///
@@ -301,7 +356,7 @@ fn refuse<L: Load>(load: L, reason: RejectedReason) -> Result<L::Handles, Reject
     Err(Rejected::new(load.into_closures(), reason))
 }
 
-/// Runs what had to leave the queue for the caller's own.
+/// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.
 fn run_all(displaced: Vec<Entry>) {
-    displaced.into_iter().for_each(|oldest| oldest.into_job().run());
+    displaced.into_iter().for_each(|oldest| carried::run_apart(|| oldest.into_job().run()));
 }

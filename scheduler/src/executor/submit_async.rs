@@ -22,7 +22,16 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// The closure comes back if the executor or its pool has been shut down.
+    /// The closure comes back if the executor or its pool has been shut down, also while it waits.
+    ///
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready.
+    ///
+    /// # On a worker
+    ///
+    /// As elsewhere: a poll neither waits nor runs other jobs. So a worker that polls in a loop, with
+    /// nobody else to empty the queue, waits for ever; there, use [`submit`](Self::submit).
     ///
     /// # Examples
     ///
@@ -76,6 +85,23 @@ impl Executor {
 /// The future of [`Executor::submit_async`].
 ///
 /// Like most futures it panics if it is polled again after it was ready.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Executor, SubmitAsync, ThreadPool};
+/// use std::pin::pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// let pool = ThreadPool::new(1)?;
+/// let executor = Executor::builder(&pool).queue_capacity(1).build()?;
+/// let submission: SubmitAsync<_, u32> = executor.submit_async(|| 42);
+/// assert_eq!(executor.metrics().submitted, 0, "it has not been polled");
+/// let mut context = Context::from_waker(Waker::noop());
+/// let Poll::Ready(handle) = pin!(submission).poll(&mut context) else { panic!("there is room") };
+/// assert_eq!(handle?.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is submitted before it is polled"]
 pub struct SubmitAsync<F, T> {
     executor: Executor,

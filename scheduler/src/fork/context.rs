@@ -79,7 +79,11 @@ impl<F: FnOnce(Context<'_>) -> R, R> Branch<F, R> for InContext {
 impl Context<'_> {
     /// [`join`](crate::join()), on the worker that this context is of.
     ///
-    /// Depth, panics, and what the worker does while it waits are as there.
+    /// Depth, cancellation, and what the worker does while it waits are as there.
+    ///
+    /// # Panics
+    ///
+    /// If `a` or `b` panics, as there.
     ///
     /// # Examples
     ///
@@ -129,6 +133,14 @@ impl Context<'_> {
 
     /// The worker's index in its pool, as [`current_thread_index`](crate::current_thread_index)
     /// has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{current_thread_index, with_context};
+    ///
+    /// with_context(|cx| assert_eq!(Some(cx.thread_index()), current_thread_index()));
+    /// ```
     pub fn thread_index(&self) -> usize {
         self.0.worker().index()
     }
@@ -147,7 +159,25 @@ impl Context<'_> {
 ///
 /// # Examples
 ///
-/// See [`Context`].
+/// ```
+/// use scheduler::{Context, with_context};
+///
+/// /// The number of ways to pay an amount with these coins.
+/// fn ways(cx: Context<'_>, amount: u32, coins: &[u32]) -> u64 {
+///     match coins {
+///         _ if amount == 0 => 1,
+///         [] => 0,
+///         [coin, rest @ ..] if *coin > amount => ways(cx, amount, rest),
+///         [coin, rest @ ..] => {
+///             let (with, without) =
+///                 cx.join(|cx| ways(cx, amount - coin, coins), |cx| ways(cx, amount, rest));
+///             with + without
+///         }
+///     }
+/// }
+///
+/// assert_eq!(with_context(|cx| ways(cx, 100, &[50, 25, 10, 5, 1])), 292);
+/// ```
 #[track_caller]
 pub fn with_context<F, R>(f: F) -> R
 where

@@ -7,6 +7,7 @@ use crate::pool::global::global;
 use crate::pool::seat::Seated;
 use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
+use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload, QuietDrop};
 use std::hint;
@@ -19,7 +20,8 @@ use std::marker::PhantomData;
 /// function call: no allocation, no lock, no fence. So fork freely, down to small pieces; a
 /// cut-off of a microsecond's work is plenty.
 ///
-/// Uses the current worker's pool, else the global one.
+/// Uses the current pool: the calling worker's, else the [global pool](crate::global). More than two
+/// branches: [`join!`](crate::join!). Closures that are many, or unequal: [`scope`](crate::scope).
 ///
 /// # Depth
 ///
@@ -33,10 +35,17 @@ use std::marker::PhantomData;
 /// dropped unrun if nobody had begun it. If both panic, `a`'s payload wins. Outside any pool,
 /// also if the global one cannot be built or has been shut down.
 ///
+/// # Cancellation
+///
+/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task. Neither is
+/// dropped because of it, nor by a shutdown of the pool: a branch that may take long asks
+/// [`task::checkpoint`](crate::task::checkpoint).
+///
 /// # On a worker
 ///
 /// While somebody else runs `b`, the worker runs other jobs, its own and stolen ones. Do not
-/// hold a lock across `join` that those jobs may want.
+/// hold a lock across `join` that those jobs may want. Any other thread has both closures run by the
+/// global pool, and blocks meanwhile.
 ///
 /// # Examples
 ///
@@ -109,9 +118,29 @@ where
 impl ThreadPool {
     /// [`join`](crate::join()) on this pool: both closures run on its workers.
     ///
+    /// For a recursion, [`install`](Self::install) its first call; inside, the free function is the
+    /// cheaper one.
+    ///
     /// # Panics
     ///
     /// As [`join`](crate::join()) and [`install`](Self::install).
+    ///
+    /// # On a worker
+    ///
+    /// As [`install`](Self::install).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let text = String::from("two passes over one text");
+    /// let (words, vowels) = pool.join(
+    ///     || text.split(' ').count(),
+    ///     || text.chars().filter(|letter| "aeiou".contains(*letter)).count(),
+    /// );
+    /// assert_eq!((words, vowels), (5, 8));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn join<A, B, RA, RB>(&self, a: A, b: B) -> (RA, RB)
     where
@@ -161,16 +190,17 @@ where
 {
     let job = StackJob::of::<K>(b);
     let Some(index) = seated.reserve() else {
-        // Built in vain: so the fork of a task without a token has nothing more to ask, and no
-        // register to save.
+        // Built in vain: so the fork of a task with nothing to carry has nothing more to ask, and
+        // no register to save.
         return fork_carrying::<K, _, _, _, _>(seated, a, &job);
     };
     fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
 }
 
-/// A closure that carries the token of its task along.
+/// A closure that carries the token and the span of its task along.
 struct Carrying<F> {
     token: Carried,
+    span: span::Context,
     closure: F,
 }
 
@@ -180,19 +210,19 @@ struct Carry<K>(PhantomData<K>);
 impl<K: Call<F, R>, F, R> Call<Carrying<F>, R> for Carry<K> {
     fn call(carrying: Carrying<F>) -> R {
         // SAFETY: (1) the forking frame waits for its branch.
-        unsafe { carrying.token.run(|| K::call(carrying.closure)) }
+        carrying.span.run(|| unsafe { carrying.token.run(|| K::call(carrying.closure)) })
     }
 }
 
 impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
-    /// The owner is still in the task.
+    /// The owner is still in the task, and in its spans.
     #[inline(always)]
     fn run(carrying: Carrying<F>, seated: Seated<'_>) -> R {
         K::run(carrying.closure, seated)
     }
 }
 
-/// [`fork`] of a task with a token: `plain` is the job without it, which nobody has seen.
+/// [`fork`] of a task with a token or a span: `plain` is the job without it, which nobody has seen.
 #[cold]
 #[inline(never)]
 fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
@@ -209,7 +239,8 @@ where
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
     let closure = unsafe { plain.take_closure() };
-    let carrying = Carrying { token: Carried::of(seated), closure };
+    let (token, span) = (Carried::of(seated), span::Context::current());
+    let carrying = Carrying { token, span, closure };
     let job = StackJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }

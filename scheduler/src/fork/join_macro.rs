@@ -4,8 +4,8 @@
 /// values as one flat tuple.
 ///
 /// The branches are forked as a tree: *n* of them cost *n* - 1 forks, ⌈log₂ *n*⌉ deep. The
-/// closure expressions are evaluated from left to right before anything runs. Otherwise as
-/// [`join`](crate::join()).
+/// closure expressions are evaluated from left to right before anything runs. A single branch is
+/// just called, on the calling thread. Otherwise as [`join`](crate::join()), also on a worker.
 ///
 /// # Panics
 ///

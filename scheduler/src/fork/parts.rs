@@ -33,7 +33,6 @@ use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, start};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
-use std::fmt;
 use std::ptr;
 
 const BIAS: usize = 1 << (usize::BITS - 2);
@@ -65,13 +64,6 @@ pub(crate) enum Settled {
     AllEnded,
     /// The latch will be set.
     SomeOpen,
-}
-
-/// Not derived: only the owner may read the cells.
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("shared", &self.shared).finish_non_exhaustive()
-    }
 }
 
 impl Parts {

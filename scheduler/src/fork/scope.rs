@@ -11,6 +11,7 @@ use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
 use crate::pool::worker::{Role, Worker};
+use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, Ordering};
 use crate::unwind::{self, Payload};
@@ -20,6 +21,32 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 /// Where forks are spawned that may borrow; see [`scope`].
+///
+/// It can be handed to what is spawned, to spawn more from there.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::Scope;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// struct Tree {
+///     children: Vec<Tree>,
+/// }
+///
+/// fn visit<'scope>(s: &'scope Scope<'scope, '_>, tree: &'scope Tree, seen: &'scope AtomicUsize) {
+///     seen.fetch_add(1, Ordering::Relaxed);
+///     for child in &tree.children {
+///         s.fork(move || visit(s, child, seen));
+///     }
+/// }
+///
+/// let leaf = || Tree { children: Vec::new() };
+/// let tree = Tree { children: vec![leaf(), Tree { children: vec![leaf(), leaf()] }] };
+/// let seen = AtomicUsize::new(0);
+/// scheduler::scope(|s| visit(s, &tree, &seen));
+/// assert_eq!(seen.into_inner(), 5);
+/// ```
 pub struct Scope<'scope, 'env: 'scope> {
     state: State,
     // Both invariant, as in `std::thread::Scope`: what is spawned may neither outlive the
@@ -131,17 +158,23 @@ impl State {
 /// [`in_place_scope`]. Two branches are cheaper with [`join`](crate::join()); parts whose handle
 /// nobody needs, with [`Scope::fork`].
 ///
-/// Uses the current worker's pool, else the global one.
+/// Uses the current pool: the calling worker's, else the [global pool](crate::global).
 ///
 /// # Panics
 ///
 /// If `f` or a spawned closure panics: after all have ended, with the first of the panics. A
-/// panic that a handle has given out by [`join`](ScopedJoinHandle::join) does not count.
+/// panic that a handle has given out by [`join`](ScopedJoinHandle::join) does not count. Outside any
+/// pool, also if the global one cannot be built or has been shut down.
+///
+/// # Cancellation
+///
+/// What is spawned carries the [token](crate::CancellationToken::run) of the task that made the scope.
+/// Nothing is dropped because of it, nor by a shutdown of the pool: all of it runs.
 ///
 /// # On a worker
 ///
-/// While it waits, the worker runs other jobs, its own and stolen ones. Any other thread
-/// blocks.
+/// `f` runs at once. While it waits, the worker runs other jobs, its own and stolen ones; do not hold
+/// a lock that those may want. Any other thread blocks.
 ///
 /// # Examples
 ///
@@ -185,7 +218,7 @@ where
 /// # On a worker
 ///
 /// As [`scope`]. Any other thread runs `f` itself, then blocks until what it spawned has
-/// ended.
+/// ended. In its body the current pool is the calling thread's, as before.
 ///
 /// # Examples
 ///
@@ -211,11 +244,29 @@ where
 }
 
 impl ThreadPool {
-    /// [`scope`] on this pool.
+    /// [`scope`] on this pool: the body and what is spawned run on its workers.
     ///
     /// # Panics
     ///
     /// As [`scope`] and [`install`](Self::install).
+    ///
+    /// # On a worker
+    ///
+    /// As [`install`](Self::install).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let mut rows = vec![vec![3, 1, 2], vec![9, 7, 8]];
+    /// pool.scope(|s| {
+    ///     for row in &mut rows {
+    ///         s.fork(|| row.sort());
+    ///     }
+    /// });
+    /// assert_eq!(rows, [[1, 2, 3], [7, 8, 9]]);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn scope<'env, F, R>(&self, f: F) -> R
     where
@@ -230,9 +281,31 @@ impl ThreadPool {
 
     /// [`in_place_scope`] whose spawned closures run on this pool.
     ///
+    /// The body runs on the calling thread, and there the free functions do not use this pool, unless it
+    /// is the current one anyhow.
+    ///
     /// # Panics
     ///
-    /// As [`in_place_scope`]; and if the pool has been shut down.
+    /// As [`in_place_scope`]. On a thread that is no worker of this pool, also if the pool has been
+    /// shut down. A shutdown that comes later waits for the scope.
+    ///
+    /// # On a worker
+    ///
+    /// Of this pool: as [`scope`]. Of another pool: the worker runs `f`, then its own pool's jobs until
+    /// what was spawned has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let here = std::thread::current().id();
+    /// let elsewhere = pool.in_place_scope(|s| {
+    ///     assert_eq!(std::thread::current().id(), here);
+    ///     s.spawn(|| std::thread::current().id()).join().unwrap()
+    /// });
+    /// assert_ne!(elsewhere, here);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn in_place_scope<'env, F, R>(&self, f: F) -> R
     where
@@ -304,7 +377,8 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// The handle can be dropped; the scope waits for the closure all the same. On a worker of
     /// the scope's pool the job goes to its own deque, newest first; from elsewhere, to the
-    /// pool's global queue.
+    /// pool's global queue. It returns at once, and takes closures also when the pool is being shut
+    /// down. A panic goes to the handle; if nobody asks that, to whoever called the scope.
     ///
     /// # Examples
     ///
@@ -322,6 +396,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let f = span::forked(f);
         let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
@@ -352,6 +427,7 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
+        let f = span::forked(f);
         let owner = self.state.parts.begin();
         let part = Part(NonNull::from(&self.state));
         // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
@@ -363,12 +439,23 @@ impl<'scope> Scope<'scope, '_> {
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("parts", &self.state.parts).finish_non_exhaustive()
+        f.debug_struct("Scope").finish_non_exhaustive()
     }
 }
 
 /// The handle of a closure spawned in a [`Scope`]. Dropping it is fine: the scope waits for
 /// the closure all the same.
+///
+/// # Examples
+///
+/// ```
+/// let words = ["seven", "oops", "9"];
+/// let numbers = scheduler::scope(|s| {
+///     let handles = words.map(|word| s.spawn(|| word.parse::<u32>()));
+///     handles.map(|handle| handle.join().unwrap().ok())
+/// });
+/// assert_eq!(numbers, [None, None, Some(9)]);
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: Handle<T>,
     scope: PhantomData<&'scope ()>,
@@ -383,13 +470,38 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # On a worker
     ///
-    /// Runs other jobs meanwhile. Any other thread blocks.
+    /// Runs other jobs meanwhile, of its own pool. Any other thread blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let verdict = scheduler::scope(|s| {
+    ///     let risky = s.spawn(|| -> u32 { panic!("out of luck") });
+    ///     match risky.join() {
+    ///         Ok(number) => format!("it is {number}"),
+    ///         Err(error) => error.to_string(),
+    ///     }
+    /// });
+    /// assert_eq!(verdict, "the closure panicked: out of luck");
+    /// ```
     pub fn join(mut self) -> Result<T, JoinError> {
         wait(self.handle.latch());
         self.handle.take().into_result()
     }
 
-    /// Whether the closure has ended.
+    /// Whether the closure has ended. If so, [`join`](Self::join) returns at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// scheduler::scope(|s| {
+    ///     let handle = s.spawn(|| 6 * 7);
+    ///     while !handle.is_finished() {
+    ///         scheduler::yield_now(); // does something useful meanwhile
+    ///     }
+    ///     assert_eq!(handle.join().unwrap(), 42);
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.handle.latch().is_set()
     }

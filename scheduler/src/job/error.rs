@@ -35,29 +35,102 @@ impl JoinError {
     }
 
     /// Whether the closure panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = scheduler::spawn(|| panic!("no such luck")).join().unwrap_err();
+    /// assert!(error.is_panic());
+    /// ```
     pub fn is_panic(&self) -> bool {
         matches!(self.0, Kind::Panicked(_))
     }
 
     /// Whether the closure was dropped unrun, for whichever reason: it was aborted through a handle,
-    /// [shut down](Self::is_shut_down) or [discarded](Self::is_discarded).
+    /// [shut down](Self::is_shut_down) or [discarded](Self::is_discarded). The opposite of
+    /// [`is_panic`](Self::is_panic).
+    ///
+    /// # Examples
+    ///
+    /// Cancelled work is no failure here, a panic is:
+    ///
+    /// ```
+    /// use scheduler::{JoinHandle, Shutdown, ThreadPool};
+    ///
+    /// fn outcome(handle: JoinHandle<u32>) -> Option<u32> {
+    ///     match handle.join() {
+    ///         Ok(value) => Some(value),
+    ///         Err(error) if error.is_cancelled() => None,
+    ///         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    ///     }
+    /// }
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let first = pool.spawn(|| 1);
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// let second = pool.spawn(|| 2);
+    /// assert_eq!((outcome(first), outcome(second)), (Some(1), None));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         !self.is_panic()
     }
 
     /// Whether the closure was dropped unrun through [`JoinHandle::abort`](crate::JoinHandle::abort) or
     /// an [`AbortHandle`](crate::AbortHandle).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let handle = scheduler::global().schedule(Duration::from_secs(3600), || "too late");
+    /// handle.abort();
+    /// assert!(handle.join().unwrap_err().is_aborted());
+    /// ```
     pub fn is_aborted(&self) -> bool {
         matches!(self.0, Kind::Dropped(Reason::Aborted))
     }
 
     /// Whether the closure was dropped unrun by a shutdown: it was still queued when that cancelled it,
     /// or was refused because the shutdown had begun already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// assert!(pool.spawn(|| 1).join().unwrap_err().is_shut_down());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_shut_down(&self) -> bool {
         matches!(self.0, Kind::Dropped(Reason::ShutDown))
     }
 
-    /// Whether the closure was dropped unrun to make room, or for want of room, in a full queue.
+    /// Whether the closure was dropped unrun to make room, or for want of room, in a full queue: see
+    /// [`RejectionPolicy::Discard`](crate::RejectionPolicy::Discard) and
+    /// [`DiscardOldest`](crate::RejectionPolicy::DiscardOldest).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Elastic, RejectionPolicy};
+    ///
+    /// let pool = Elastic::builder()
+    ///     .max_threads(1)
+    ///     .queue_capacity(0)
+    ///     .on_full(RejectionPolicy::Discard)
+    ///     .build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.submit(move || gone.recv().is_err())?;
+    /// let spare = pool.submit(|| "if there is room")?;
+    /// assert!(spare.join().unwrap_err().is_discarded());
+    /// drop(go);
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_discarded(&self) -> bool {
         matches!(self.0, Kind::Dropped(Reason::Discarded))
     }
@@ -67,6 +140,13 @@ impl JoinError {
     /// # Panics
     ///
     /// If the closure did not panic; see [`try_into_panic`](Self::try_into_panic).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = scheduler::spawn(|| std::panic::panic_any(404u16)).join().unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&404u16));
+    /// ```
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         self.try_into_panic().expect("the closure did not panic")
     }
@@ -76,6 +156,24 @@ impl JoinError {
     /// # Errors
     ///
     /// The error itself.
+    ///
+    /// # Examples
+    ///
+    /// Letting panics go on, and returning all other errors:
+    ///
+    /// ```
+    /// use scheduler::{JoinError, JoinHandle};
+    ///
+    /// fn join<T>(handle: JoinHandle<T>) -> Result<T, JoinError> {
+    ///     handle.join().map_err(|error| match error.try_into_panic() {
+    ///         Ok(payload) => std::panic::resume_unwind(payload),
+    ///         Err(error) => error,
+    ///     })
+    /// }
+    ///
+    /// assert_eq!(join(scheduler::spawn(|| 42))?, 42);
+    /// # Ok::<(), JoinError>(())
+    /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
         match self.0 {
             Kind::Panicked(payload) => Ok(payload),

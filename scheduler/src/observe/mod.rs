@@ -41,7 +41,18 @@ impl Counters {
 }
 
 /// Counts since the pool was built, or [since](Self::since) an earlier look, of one worker or of
-/// all together.
+/// all together. `+=` adds two up.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// pool.scope(|s| (0..1000).for_each(|_| s.fork(|| ())));
+/// let counts = pool.metrics().total();
+/// assert!(counts.jobs >= 1000);
+/// println!("{} of {} jobs were stolen", counts.stolen(), counts.jobs);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -74,18 +85,49 @@ pub struct Counts {
 
 impl Counts {
     /// All steals: from tails, by force, and of injected jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// pool.install(|| ());
+    /// let total = pool.metrics().total();
+    /// assert_eq!((total.steals(), total.steals_injected), (1, 1));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn steals(&self) -> u64 {
         self.stolen() + self.steals_injected
     }
 
     /// Steals from other workers: from tails and by force. What came in from outside is not among
     /// them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// pool.install(|| scheduler::join(|| 1, || 2));
+    /// let total = pool.metrics().total();
+    /// assert_eq!((total.stolen(), total.steals()), (0, 1));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn stolen(&self) -> u64 {
         self.steals_tail + self.steals_forced
     }
 
     /// Attempts to steal that gave no job. Together with [`steals`](Self::steals) these are all
     /// attempts, but for looks at the global queue while it was empty, which are not counted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// pool.scope(|s| (0..1000).for_each(|_| s.fork(|| ())));
+    /// let total = pool.metrics().total();
+    /// let failed = total.failed_steals();
+    /// println!("{failed} of {} attempts to steal failed", failed + total.steals());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn failed_steals(&self) -> u64 {
         self.steals_empty + self.steals_lost
     }
@@ -140,6 +182,19 @@ impl AddAssign for Counts {
 }
 
 /// One worker in a [`Metrics`] snapshot.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// for (index, worker) in pool.metrics().workers.iter().enumerate() {
+///     match worker.pinned_to {
+///         Some(core) => println!("worker {index} is on core {core}"),
+///         None => println!("worker {index} is where the system puts it"),
+///     }
+/// }
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerMetrics {
@@ -199,6 +254,17 @@ pub struct Metrics {
 
 impl Metrics {
     /// The workers' counts, added up.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// pool.broadcast(|_| ());
+    /// let metrics = pool.metrics();
+    /// let jobs: u64 = metrics.workers.iter().map(|worker| worker.counts.jobs).sum();
+    /// assert_eq!(metrics.total().jobs, jobs);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
         self.workers.iter().for_each(|worker| total += worker.counts);
@@ -231,7 +297,19 @@ impl Metrics {
         difference
     }
 
-    /// Whether every worker is pinned to a core.
+    /// Whether every worker is pinned to a core. A worker that has not started yet counts as unpinned; after
+    /// a [`broadcast`](crate::ThreadPool::broadcast) all of them have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Pinning, ThreadPool};
+    ///
+    /// let pool = ThreadPool::builder().num_threads(2).pinning(Pinning::Off).build()?;
+    /// pool.broadcast(|_| ());
+    /// assert!(!pool.metrics().pinned());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn pinned(&self) -> bool {
         self.workers.iter().all(|worker| worker.pinned_to.is_some())
     }

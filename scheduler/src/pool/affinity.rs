@@ -24,6 +24,24 @@ const AUTO: bool = cfg!(any(target_os = "linux", windows));
 ///
 /// If the system then refuses to pin a worker, it runs unpinned, and
 /// [`Metrics::pinned`](crate::Metrics::pinned) says so.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Pinning, ThreadPool};
+///
+/// // Leaves all but one core to others. `Off` would let the workers move.
+/// # #[cfg(all(feature = "affinity", target_os = "linux"))] {
+/// let pool = ThreadPool::builder().num_threads(2).pinning(Pinning::Cores(vec![0])).build();
+/// match pool {
+///     Ok(pool) => println!("both on core {:?}", pool.metrics().workers[0].pinned_to),
+///     Err(error) => println!("{error}"), // this thread may not run on core 0
+/// }
+/// # }
+/// let unpinned = ThreadPool::builder().num_threads(2).pinning(Pinning::Off).build()?;
+/// assert!(!unpinned.metrics().pinned());
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pinning {
@@ -35,7 +53,9 @@ pub enum Pinning {
     Auto,
     /// Workers run where the system puts them.
     Off,
-    /// Worker *i* is bound to the *i*-th core of the list, from the start again when it ends.
+    /// Worker *i* is bound to the *i*-th core of the list, from the start again when it ends. An empty
+    /// list, a core that the building thread may not run on, and any list without the feature
+    /// `affinity` make [`build`](crate::ThreadPoolBuilder::build) fail.
     Cores(Vec<usize>),
 }
 

@@ -11,6 +11,7 @@ use super::registry::Registry;
 use super::worker::{Role, Worker};
 use super::{MAX_THREADS, ThreadPool};
 use crate::queue::Tail;
+use crate::span;
 use crate::sync::{Arc, Condvar, Mutex, mask, thread};
 use std::any::Any;
 use std::fmt;
@@ -54,6 +55,14 @@ pub struct ThreadPoolBuilder {
 
 impl ThreadPoolBuilder {
     /// The defaults: see each option.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPoolBuilder::new().build()?;
+    /// assert!(pool.current_num_threads() >= 1);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
@@ -61,41 +70,124 @@ impl ThreadPoolBuilder {
     /// The number of workers; at most 65,535. The default, 0, is the value of the environment
     /// variable `SCHEDULER_NUM_THREADS` if that is set and neither empty nor 0, else
     /// [`available_parallelism`](std::thread::available_parallelism), which respects the
-    /// thread's affinity mask and a container's CPU quota.
+    /// thread's affinity mask and a container's CPU quota. For other numbers see
+    /// [`sizing`](crate::sizing).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder().num_threads(2).build()?;
+    /// assert_eq!(pool.current_num_threads(), 2);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn num_threads(mut self, num_threads: usize) -> Self {
         self.num_threads = num_threads;
         self
     }
 
     /// Names the threads; called with each index before the first thread is spawned. The
-    /// default is `scheduler-0`, `scheduler-1`, …
+    /// default is `scheduler-0`, `scheduler-1`, … Linux keeps the first 15 bytes, which
+    /// are what `top -H` shows: a longer name should not have the index at its end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .thread_name(|index| format!("parse-{index}"))
+    ///     .build()?;
+    /// let names = pool.broadcast(|_| std::thread::current().name().unwrap().to_owned());
+    /// assert_eq!(names, ["parse-0", "parse-1"]);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn thread_name(mut self, name: impl FnMut(usize) -> String + 'static) -> Self {
         self.thread_name = Some(Box::new(name));
         self
     }
 
     /// The stack of each worker in bytes, of address space; the default is 8 MiB. A deep
-    /// recursion over `join` wants more: see [`join`](crate::join()).
+    /// recursion over `join` wants more: see [`join`](crate::join()). What is less than the system's
+    /// least is rounded up to that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // Each level is a fork.
+    /// fn depth(levels: u32) -> u32 {
+    ///     if levels == 0 { 0 } else { scheduler::join(|| depth(levels - 1), || ()).0 + 1 }
+    /// }
+    ///
+    /// let pool = scheduler::ThreadPool::builder().num_threads(1).stack_size(256 << 20).build()?;
+    /// assert_eq!(pool.install(|| depth(50_000)), 50_000);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
 
     /// Whether workers are bound to cores; the default is [`Pinning::Auto`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Pinning, ThreadPool};
+    ///
+    /// // The workers will start threads of their own, which would all inherit one core.
+    /// let pool = ThreadPool::builder().pinning(Pinning::Off).build()?;
+    /// assert!(pool.metrics().workers.iter().all(|worker| worker.pinned_to.is_none()));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn pinning(mut self, pinning: Pinning) -> Self {
         self.pinning = pinning;
         self
     }
 
     /// Called by each worker with its index, before its first job. A panic in it goes to the
-    /// panic handler, and the worker goes on.
+    /// [panic handler](Self::panic_handler), and the worker goes on. [`build`](Self::build) does not
+    /// wait for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! {
+    ///     static SEED: Cell<usize> = const { Cell::new(0) };
+    /// }
+    ///
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .start_handler(|index| SEED.set(1000 + index))
+    ///     .build()?;
+    /// assert_eq!(pool.broadcast(|_| SEED.get()), [1000, 1001]);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn start_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.start = Some(Box::new(handler));
         self
     }
 
     /// Called by each worker with its index, after its last job. A panic in it goes to the
-    /// panic handler.
+    /// [panic handler](Self::panic_handler). It may fork, but the other workers may be gone: then
+    /// it runs the forks itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .exit_handler(move |index| sender.send(index).unwrap())
+    ///     .build()?;
+    /// drop(pool); // waits for them
+    /// let mut left: Vec<usize> = receiver.try_iter().collect();
+    /// left.sort();
+    /// assert_eq!(left, [0, 1]);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn exit_handler(mut self, handler: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.exit = Some(Box::new(handler));
         self
@@ -107,6 +199,24 @@ impl ThreadPoolBuilder {
     ///
     /// By default such a panic is dropped, as for a thread of `std` whose handle is gone: the
     /// panic hook has printed it already. The process is never aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(1)
+    ///     .panic_handler(move |panic| {
+    ///         let message = panic.downcast_ref::<&str>().copied().unwrap_or("?");
+    ///         sender.send(message.to_owned()).unwrap();
+    ///     })
+    ///     .build()?;
+    /// drop(pool.spawn(|| panic!("nobody waits for me")));
+    /// assert_eq!(receiver.recv().unwrap(), "nobody waits for me");
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn panic_handler(
         mut self,
         handler: impl Fn(Box<dyn Any + Send>) + Send + Sync + 'static,
@@ -119,6 +229,8 @@ impl ThreadPoolBuilder {
     /// see to it that [`ThreadBuilder::run`] is called, on a thread of its own that lasts until
     /// it returns. Name and stack size are wishes then. The pool cannot join such threads: a
     /// shutdown returns when `run` is about to return on all of them.
+    ///
+    /// An error of `spawn`, or a `ThreadBuilder` that it drops, makes [`build`](Self::build) fail.
     ///
     /// # Examples
     ///
@@ -145,8 +257,32 @@ impl ThreadPoolBuilder {
     /// # Errors
     ///
     /// More than 65,535 threads; `SCHEDULER_NUM_THREADS` is not a number (only if it is used);
-    /// a core that is not available; a thread name with a NUL; a thread that the system does
-    /// not spawn. The message names what was wrong. Nothing is left running.
+    /// a core that is not available; a thread name with a NUL; a thread that the system, or the
+    /// [`spawn_handler`](Self::spawn_handler), does not spawn. The message names what was wrong.
+    /// Nothing is left running.
+    ///
+    /// # Panics
+    ///
+    /// If [`thread_name`](Self::thread_name)'s function or the [`spawn_handler`](Self::spawn_handler)
+    /// does; nothing is left running then either.
+    ///
+    /// # On a worker
+    ///
+    /// The same, and it waits for nobody. But a pinned worker has one core, so that is all that the new
+    /// pool would have by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder().num_threads(2).build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    ///
+    /// let error = ThreadPool::builder().thread_name(|_| "a\0b".to_owned()).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "the name of thread 0 contains a NUL character");
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn build(self) -> Result<ThreadPool, BuildError> {
         let workers = self.checked_num_threads()?;
         let plan = Plan::new(&self.pinning, workers)?;
@@ -187,11 +323,32 @@ impl ThreadPoolBuilder {
     }
 
     /// Builds the pool and makes it the global one, which the free functions use outside any
-    /// pool. Without this, the global pool is built with the defaults at its first use.
+    /// pool. Without this, the global pool is built with the defaults at its first use. So call it
+    /// first, in `main`; a library should leave it to the program.
+    ///
+    /// The functions of [`thread_name`](Self::thread_name) and [`spawn_handler`](Self::spawn_handler) must not
+    /// use the global pool, which is what they help to build: they would wait for themselves.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); and if there is a global pool already.
+    /// As [`build`](Self::build); and if there is a global pool already, as there is once anything has
+    /// used it.
+    ///
+    /// # Panics
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{ThreadPoolBuilder, current_num_threads};
+    ///
+    /// ThreadPoolBuilder::new().num_threads(3).build_global()?;
+    /// assert_eq!(current_num_threads(), 3);
+    /// let error = ThreadPoolBuilder::new().build_global().unwrap_err();
+    /// assert_eq!(error.to_string(), "the global pool has been built already");
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn build_global(self) -> Result<(), BuildError> {
         super::global::set(|| self.build())
     }
@@ -238,6 +395,31 @@ impl fmt::Debug for ThreadPoolBuilder {
 ///
 /// Dropped before the handler returns, it makes `build` fail. Dropped later, it leaves the pool with
 /// one worker less: a `broadcast` would then wait for ever.
+///
+/// # Examples
+///
+/// Threads that are supplied by something else, here a scope of `std`:
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// std::thread::scope(|s| {
+///     let (sender, receiver) = mpsc::channel::<scheduler::ThreadBuilder>();
+///     s.spawn(move || {
+///         for worker in receiver {
+///             s.spawn(|| worker.run());
+///         }
+///     });
+///     let pool = scheduler::ThreadPool::builder()
+///         .num_threads(2)
+///         .spawn_handler(move |worker| {
+///             sender.send(worker).map_err(|_| std::io::Error::other("nobody takes workers"))
+///         })
+///         .build()
+///         .unwrap();
+///     assert_eq!(pool.broadcast(|worker| worker.index()), [0, 1]);
+/// });
+/// ```
 #[must_use = "the pool waits for `run` to be called"]
 pub struct ThreadBuilder {
     /// Taken by `run`.
@@ -257,16 +439,67 @@ struct Post {
 
 impl ThreadBuilder {
     /// The worker's index in the pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .spawn_handler(|worker| {
+    ///         let name = format!("number {} of two", worker.index() + 1);
+    ///         std::thread::Builder::new().name(name).spawn(|| worker.run()).map(drop)
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(
+    ///     pool.broadcast(|_| std::thread::current().name().unwrap().to_owned()),
+    ///     ["number 1 of two", "number 2 of two"],
+    /// );
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn index(&self) -> usize {
         self.post.as_ref().map_or(0, |post| post.index)
     }
 
-    /// The name that the thread should have.
+    /// The name that the thread should have, from [`thread_name`](ThreadPoolBuilder::thread_name).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .spawn_handler(|worker| {
+    ///         println!("starting {}", worker.name()); // scheduler-0, scheduler-1
+    ///         std::thread::Builder::new().spawn(|| worker.run()).map(drop)
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The stack that the thread should have, in bytes.
+    /// The stack that the thread should have, in bytes, from
+    /// [`stack_size`](ThreadPoolBuilder::stack_size).
+    ///
+    /// # Examples
+    ///
+    /// A handler that does what is done without one:
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(1)
+    ///     .stack_size(1 << 20)
+    ///     .spawn_handler(|worker| {
+    ///         let thread = std::thread::Builder::new()
+    ///             .name(worker.name().to_owned())
+    ///             .stack_size(worker.stack_size());
+    ///         thread.spawn(|| worker.run()).map(drop)
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn stack_size(&self) -> usize {
         self.stack_size
     }
@@ -275,7 +508,27 @@ impl ThreadBuilder {
     ///
     /// # Panics
     ///
-    /// On a thread that is a worker already, of whichever pool.
+    /// On a thread that is a worker already, of whichever pool. A panic of a job or of a handler
+    /// does not come out here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(1)
+    ///     .spawn_handler(|worker| {
+    ///         let thread = std::thread::Builder::new();
+    ///         thread.spawn(|| {
+    ///             // What every thread of this program does first.
+    ///             worker.run();
+    ///             // What it does last, when the pool has been shut down.
+    ///         })?;
+    ///         Ok(())
+    ///     })
+    ///     .build()?;
+    /// assert_eq!(pool.install(|| 6 * 7), 42);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn run(mut self) {
         // Before the post is taken: it is given up properly when this panics.
         assert!(Worker::current().is_none(), "this thread is a worker of a pool already");
@@ -334,6 +587,7 @@ impl Post {
             }
             let worker = Worker::new(Arc::clone(registry), index, tail);
             worker.enter(|| {
+                let _span = span::worker(index);
                 registry.hooks().started(index);
                 worker.run_until(&registry.slot(index).terminate, Role::Main);
                 worker.run_dry();

@@ -1,4 +1,4 @@
-//! The token of the running task, and how it goes where the task's forks go.
+//! The token of the running task, and how it goes where the task's forks go. (A span goes along: `span/`.)
 //!
 //! The current token is a pointer, in the worker's seat or, on any other thread, in a thread-local.
 //! It is borrowed from the frame of [`run`], which outlives everything that runs under it; so a fork
@@ -11,6 +11,7 @@
 
 use super::seat::Seated;
 use crate::cancel::CancellationToken;
+use crate::span;
 use crate::sync::thread_local_const;
 use std::cell::Cell;
 use std::ptr;
@@ -49,6 +50,12 @@ pub(crate) fn run<R>(token: &CancellationToken, f: impl FnOnce() -> R) -> R {
     unsafe { Carried(token).run(f) }
 }
 
+/// Runs what is no part of the running task: it has no token meanwhile.
+pub(crate) fn run_apart<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: (1) nothing is borrowed.
+    unsafe { Carried(ptr::null()).run(f) }
+}
+
 /// Whether the running task has a token that is cancelled.
 #[inline]
 pub(crate) fn is_cancelled() -> bool {
@@ -62,21 +69,28 @@ pub(crate) fn current() -> Option<CancellationToken> {
     unsafe { get().as_ref() }.cloned()
 }
 
-/// Until the guard is dropped, the worker is about to run others' jobs. `None`: it had no token.
+/// Until the guard is dropped, the worker is about to run others' jobs: without the token and outside of
+/// the spans of its own.
 #[inline]
-#[must_use = "dropping the guard takes the token up again"]
-pub(crate) fn put_away(seated: Seated<'_>) -> Option<PutAway<'_>> {
+#[must_use = "dropping the guard takes them up again"]
+pub(crate) fn put_away(seated: Seated<'_>) -> PutAway<'_> {
     let token = seated.token();
-    (!token.is_null()).then(|| PutAway::new(seated, token))
+    let token = (!token.is_null()).then(|| Token::new(seated, token));
+    PutAway { _token: token, _spans: span::put_away() }
 }
 
 /// See [`put_away`].
 pub(crate) struct PutAway<'w> {
+    _token: Option<Token<'w>>,
+    _spans: span::Away,
+}
+
+struct Token<'w> {
     seated: Seated<'w>,
     token: *const CancellationToken,
 }
 
-impl<'w> PutAway<'w> {
+impl<'w> Token<'w> {
     #[cold]
     fn new(seated: Seated<'w>, token: *const CancellationToken) -> Self {
         seated.set_token(ptr::null());
@@ -84,7 +98,7 @@ impl<'w> PutAway<'w> {
     }
 }
 
-impl Drop for PutAway<'_> {
+impl Drop for Token<'_> {
     fn drop(&mut self) {
         self.seated.set_token(self.token);
     }

@@ -6,7 +6,8 @@ use std::io;
 /// Why [`ThreadPoolBuilder::build`](crate::ThreadPoolBuilder::build),
 /// [`ElasticBuilder::build`](crate::ElasticBuilder::build) or
 /// [`ExecutorBuilder::build`](crate::ExecutorBuilder::build) failed. Nothing has been started then, or
-/// what was started has ended.
+/// what was started has ended. If the system did not spawn a thread, its error is the
+/// [`source`](std::error::Error::source).
 ///
 /// # Examples
 ///

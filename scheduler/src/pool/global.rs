@@ -17,10 +17,20 @@ static BUILDING: StaticMutex<()> = StaticMutex::new(());
 ///
 /// If it has to be built and cannot be, with the reason. [`try_global`] gives an error instead.
 ///
+/// # On a worker
+///
+/// The same. It is the global pool also on a worker of another one, where the free functions use the
+/// worker's own.
+///
 /// # Examples
 ///
 /// ```
-/// assert!(scheduler::global().current_num_threads() >= 1);
+/// use scheduler::{Executor, global};
+///
+/// // What takes a pool can be given this one.
+/// let executor = Executor::builder(global()).queue_capacity(100).build()?;
+/// assert_eq!(executor.submit(|| 6 * 7)?.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn global() -> &'static ThreadPool {
     match try_global() {
@@ -34,6 +44,21 @@ pub fn global() -> &'static ThreadPool {
 /// # Errors
 ///
 /// As [`ThreadPoolBuilder::build`].
+///
+/// # Examples
+///
+/// A program that goes on without a pool where the system spawns no threads:
+///
+/// ```
+/// let squares: Vec<u64> = match scheduler::try_global() {
+///     Ok(pool) => pool.map(1..=3, |n: u64| n * n).collect(),
+///     Err(error) => {
+///         eprintln!("one thread must do: {error}");
+///         (1..=3).map(|n| n * n).collect()
+///     }
+/// };
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
 pub fn try_global() -> Result<&'static ThreadPool, BuildError> {
     if let Some(pool) = GLOBAL.get() {
         return Ok(pool);

@@ -28,7 +28,26 @@ use std::time::Duration;
 ///
 /// In every mode new work is refused from the moment of the call, closures that are running go
 /// on to their end (a closure cannot be killed), and so do their forks: `join` and `scope` keep
-/// working inside them.
+/// working inside them. [`Elastic::shutdown`](crate::Elastic::shutdown) and
+/// [`Executor::shutdown`](crate::Executor::shutdown) take the same modes.
+///
+/// # Examples
+///
+/// A service that gives its work ten seconds:
+///
+/// ```
+/// use scheduler::{Shutdown, ThreadPool};
+/// use std::time::Duration;
+///
+/// let pool = ThreadPool::new(2)?;
+/// drop(pool.spawn(|| "the last request"));
+/// let report = pool.shutdown(Shutdown::DrainFor(Duration::from_secs(10)));
+/// for straggler in &report.stragglers {
+///     eprintln!("gave up on {} after {:?}", straggler.spawned_at, straggler.running_for);
+/// }
+/// assert!(report.stragglers.is_empty());
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shutdown {
@@ -45,7 +64,30 @@ pub enum Shutdown {
     Abort,
 }
 
-/// What became of the work that a pool had when its shutdown began.
+/// What became of the work that a pool had when its shutdown began. Closures that an
+/// [`Executor`](crate::Executor) has on the pool count as the pool's.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Shutdown, ThreadPool};
+/// use std::sync::mpsc;
+///
+/// let pool = ThreadPool::new(1)?;
+/// let (started, has_started) = mpsc::channel();
+/// let running = pool.spawn(move || {
+///     started.send(()).unwrap();
+///     while !scheduler::task::is_cancelled() {
+///         std::thread::yield_now();
+///     }
+/// });
+/// has_started.recv()?;
+/// let queued = pool.spawn(|| ());
+/// let report = pool.shutdown(Shutdown::Abort);
+/// assert_eq!((report.ran, report.cancelled, report.stragglers.len()), (1, 1, 0));
+/// assert!(running.join().is_ok() && queued.join().unwrap_err().is_shut_down());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -61,15 +103,39 @@ pub struct ShutdownReport {
 }
 
 /// A closure that was still running when a shutdown returned.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Shutdown, ThreadPool};
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+///
+/// let pool = ThreadPool::new(1)?;
+/// let (started, has_started) = mpsc::channel();
+/// let (go, gone) = mpsc::channel::<()>();
+/// drop(pool.spawn(move || {
+///     started.send(()).unwrap();
+///     gone.recv()
+/// }));
+/// has_started.recv()?;
+/// let report = pool.shutdown(Shutdown::DrainFor(Duration::from_millis(1)));
+/// let [straggler] = &report.stragglers[..] else { panic!("there is one") };
+/// assert_eq!((straggler.worker, straggler.spawned_at.file()), (0, file!()));
+/// # drop(go);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Straggler {
-    /// The worker that runs it.
+    /// The index of the worker that runs it; of an [`Elastic`](crate::Elastic) pool, the number of the
+    /// thread.
     pub worker: usize,
     /// The line that spawned or installed it.
     pub spawned_at: &'static Location<'static>,
     /// How long it has been running: since it began, or, if it had begun before the pool was closed,
-    /// since then, and so at least. (Nobody looks at a clock when a closure begins in an open pool.)
+    /// since then, and so at least. (Nobody looks at a clock when a closure begins in an open pool.) Of an
+    /// elastic pool, always since it began.
     pub running_for: Duration,
 }
 

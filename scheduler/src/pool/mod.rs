@@ -37,8 +37,16 @@ const CANCEL_GRACE: Duration = Duration::from_millis(10);
 
 /// A pool of worker threads.
 ///
+/// Work comes in by [`install`](Self::install) and what is made of it ([`join`](Self::join),
+/// [`scope`](Self::scope), [`broadcast`](Self::broadcast)), which wait for it, and by
+/// [`spawn`](Self::spawn), [`map`](Self::map), [`schedule`](Self::schedule) and others, which do not.
+/// Each method has a free function of the same name for the current pool, where that makes sense; it is
+/// described there.
+///
 /// Dropping it is [`shutdown(Shutdown::Drain)`](Self::shutdown): it returns when all work that
-/// the pool has is done and its threads are gone. Put it into an `Arc` to share it.
+/// the pool has is done and its threads are gone. So it can wait for long, or for ever if a closure
+/// does not end; use [`Shutdown::DrainFor`] first where that matters. Dropped by one of its own
+/// workers it does not wait. Put it into an `Arc` to share it.
 ///
 /// # Examples
 ///
@@ -85,11 +93,31 @@ impl ThreadPool {
     /// # Errors
     ///
     /// As [`ThreadPoolBuilder::build`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(3)?;
+    /// assert_eq!(pool.current_num_threads(), 3);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn new(num_threads: usize) -> Result<Self, BuildError> {
         ThreadPoolBuilder::new().num_threads(num_threads).build()
     }
 
-    /// Options for a pool.
+    /// Options for a pool; the same as [`ThreadPoolBuilder::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::builder()
+    ///     .num_threads(2)
+    ///     .thread_name(|index| format!("images-{index}"))
+    ///     .build()?;
+    /// let name = pool.install(|| std::thread::current().name().map(str::to_owned));
+    /// assert!(name.unwrap().starts_with("images-"));
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn builder() -> ThreadPoolBuilder {
         ThreadPoolBuilder::new()
     }
@@ -97,21 +125,40 @@ impl ThreadPool {
     /// Runs `f` on one of the workers and returns its value. Inside, the free functions
     /// ([`join`](crate::join()), [`scope`](crate::scope), …) use this pool.
     ///
+    /// `f` may borrow, since the caller waits for it. If the caller is a task with a
+    /// [token](crate::CancellationToken::run), so is `f`.
+    ///
     /// # Panics
     ///
-    /// With the panic of `f`, if it panics; if the pool has been shut down, or is shut down
-    /// before `f` could begin.
+    /// With the panic of `f`, if it panics. On a thread that is no worker of this pool, also if the
+    /// pool has been shut down, or a shutdown cancels `f` before it could begin.
     ///
     /// # On a worker
     ///
-    /// Of this pool: `f` runs at once. Of another pool: the worker runs its own pool's jobs
-    /// until `f` has returned. Any other thread blocks, and does not spin.
+    /// Of this pool: `f` runs at once, also when the pool is being shut down. Of another pool: the
+    /// worker runs its own pool's jobs until `f` has returned. Any other thread blocks, and does not
+    /// spin.
     ///
     /// # Examples
     ///
+    /// A whole computation on a pool with two workers, without a pool as an argument all the way down:
+    ///
     /// ```
+    /// fn largest(numbers: &[u32]) -> u32 {
+    ///     match numbers {
+    ///         [] => 0,
+    ///         [number] => *number,
+    ///         _ => {
+    ///             let (left, right) = numbers.split_at(numbers.len() / 2);
+    ///             let (left, right) = scheduler::join(|| largest(left), || largest(right));
+    ///             left.max(right)
+    ///         }
+    ///     }
+    /// }
+    ///
     /// let pool = scheduler::ThreadPool::new(2)?;
-    /// assert_eq!(pool.install(scheduler::current_num_threads), 2);
+    /// let numbers = [3, 1, 4, 1, 5, 9, 2, 6];
+    /// assert_eq!(pool.install(|| largest(&numbers)), 9);
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
     #[track_caller]
@@ -126,17 +173,52 @@ impl ThreadPool {
         }
     }
 
-    /// The number of workers.
+    /// The number of workers. It never changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// // So many pieces that each worker gets several of them.
+    /// let pieces = 8 * pool.current_num_threads();
+    /// assert_eq!(pieces, 16);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn current_num_threads(&self) -> usize {
         self.registry.len()
     }
 
-    /// The index of the calling thread, if it is a worker of this pool.
+    /// The index of the calling thread, below [`current_num_threads`](Self::current_num_threads), if
+    /// it is a worker of this pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (pool, other) = (scheduler::ThreadPool::new(1)?, scheduler::ThreadPool::new(1)?);
+    /// assert_eq!(pool.install(|| pool.current_thread_index()), Some(0));
+    /// assert_eq!(other.install(|| pool.current_thread_index()), None);
+    /// assert_eq!(pool.current_thread_index(), None);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn current_thread_index(&self) -> Option<usize> {
         self.registry.own_worker().map(Worker::index)
     }
 
-    /// What the workers have done so far.
+    /// What the workers have done so far. Stops nobody, takes no lock, and is always on.
+    ///
+    /// # Examples
+    ///
+    /// What a piece of work has cost in steals:
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let before = pool.metrics().total();
+    /// pool.scope(|s| (0..100).for_each(|_| s.fork(|| ())));
+    /// let after = pool.metrics().total();
+    /// println!("{} jobs, {} steals", after.jobs - before.jobs, after.steals() - before.steals());
+    /// assert!(after.jobs > before.jobs);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn metrics(&self) -> Metrics {
         let worker = |slot: &registry::WorkerSlot| WorkerMetrics {
             counts: slot.counters.snapshot(),
@@ -156,7 +238,12 @@ impl ThreadPool {
     ///
     /// A second call does what its mode adds: `Abort` after `Drain` cancels what the first
     /// still waits for. On a pool that has stopped it does nothing, and its report is empty.
-    /// Dropping the pool afterwards does not wait for the stragglers of a deadline.
+    /// Dropping the pool afterwards does not wait for the stragglers of a deadline. With
+    /// `DrainFor(Duration::ZERO)` the deadline has passed at once; it returns some 10 ms later if
+    /// anything still runs then.
+    ///
+    /// To take the queued closures back instead: [`shutdown_now`](Self::shutdown_now). To end the
+    /// pool when the process gets a signal: `shutdown_on`, with the feature `signal`.
     ///
     /// # On a worker
     ///
@@ -164,6 +251,8 @@ impl ThreadPool {
     /// caller itself is still running, and names the worker among the stragglers; the threads
     /// end by themselves, and nobody watches the deadline of a `DrainFor`. Of another pool: runs
     /// that pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
+    ///
+    /// Any other thread blocks.
     ///
     /// # Examples
     ///
@@ -277,17 +366,40 @@ impl Drop for ThreadPool {
     }
 }
 
+/// Takes no lock, so it can be printed wherever a program hangs. `queued` counts jobs, and a bundle of
+/// them as one.
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadPool").field("registry", &self.registry).finish_non_exhaustive()
+        let registry = &self.registry;
+        let idle = registry.sleep().word().peek();
+        let queued = |slot: &registry::WorkerSlot| {
+            slot.head().len_for_thief() + slot.stealer.len() + slot.inbox.len()
+        };
+        let queued = registry.injector().len() + registry.slots().map(queued).sum::<usize>();
+        f.debug_struct("ThreadPool")
+            .field("workers", &registry.len())
+            .field("sleeping", &idle.sleeping())
+            .field("queued", &queued)
+            .field("shut_down", &registry.lifecycle().was_closed())
+            .finish_non_exhaustive()
     }
 }
 
-/// The number of workers of the current pool: the calling worker's, or else the global one.
+/// The number of workers of the current pool: the calling worker's, or else the global one, which is
+/// built for the answer if it does not exist yet.
 ///
 /// # Panics
 ///
 /// As [`global`](crate::global), outside any pool.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(3)?;
+/// assert_eq!(pool.install(scheduler::current_num_threads), 3);
+/// assert_eq!(scheduler::current_num_threads(), scheduler::global().current_num_threads());
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 pub fn current_num_threads() -> usize {
     match Worker::current() {
         Some(worker) => worker.registry().len(),
@@ -295,7 +407,32 @@ pub fn current_num_threads() -> usize {
     }
 }
 
-/// The index of the calling thread in its pool; `None` if it is no worker.
+/// The index of the calling thread in its pool, below [`current_num_threads`]; `None` if it is no
+/// worker. Builds no pool.
+///
+/// A closure runs on one worker from beginning to end; what it forks may run on others.
+///
+/// # Examples
+///
+/// Counters that the workers do not take from each other:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// let pool = scheduler::ThreadPool::new(2)?;
+/// let counters = [const { AtomicU64::new(0) }; 2];
+/// pool.scope(|s| {
+///     for _ in 0..100 {
+///         s.fork(|| {
+///             let index = scheduler::current_thread_index().expect("parts run on workers");
+///             counters[index].fetch_add(1, Ordering::Relaxed);
+///         });
+///     }
+/// });
+/// assert_eq!(counters.iter().map(|counter| counter.load(Ordering::Relaxed)).sum::<u64>(), 100);
+/// assert_eq!(scheduler::current_thread_index(), None);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 pub fn current_thread_index() -> Option<usize> {
     Worker::current().map(Worker::index)
 }

@@ -16,6 +16,7 @@ use crate::latch::Latch;
 use crate::observe::Counters;
 use crate::queue::{Head, Injector, Steal, Stealer, Tail};
 use crate::sleep::Sleep;
+use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, AtomicUsize, Instant, Ordering, spin_loop};
@@ -400,7 +401,7 @@ impl Registry {
         if self.enter().is_err() {
             return Err(Refused::Closed(f));
         }
-        let token = Carried::current();
+        let (token, span) = (Carried::current(), span::Context::current());
         let job = StackJob::new(|| {
             let root = Root(self);
             if self.lifecycle.is_cancelling() {
@@ -409,7 +410,7 @@ impl Registry {
             }
             let on_worker = || f(Worker::current().expect("roots run on workers"));
             // SAFETY: (1) this frame waits for the job.
-            self.run_root(site, || Ok(unsafe { token.run(on_worker) }))
+            self.run_root(site, || span.run(|| Ok(unsafe { token.run(on_worker) })))
         });
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.

@@ -11,6 +11,7 @@ use crate::latch::Latch;
 use crate::queue::Head;
 use crate::queue::head::Pop;
 use crate::sleep::Word;
+use crate::span;
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::thread_local_const;
@@ -38,7 +39,7 @@ struct Own {
     /// Of the pool.
     word: Cell<*const Word>,
     /// The first index that has no room in the head, or had none the last time that somebody looked.
-    /// 0 while there is a token: so a fork asks for neither by itself.
+    /// 0 while there is a token, or a span may have to be carried: so a fork asks for none of them by itself.
     limit: Cell<u64>,
     /// Of the task that the worker runs, borrowed from a frame below; null if it has none.
     token: Cell<*const CancellationToken>,
@@ -166,7 +167,20 @@ impl<'w> Seated<'w> {
     /// Counts anew how many jobs the head has room for.
     fn measure(self) {
         let full = self.head().next_index() + self.head().room();
-        self.seat.own.limit.set(if self.token().is_null() { full } else { 0 });
+        self.seat.own.limit.set(if self.forks() == Forks::Plain { full } else { 0 });
+    }
+
+    /// Whether the forks of the running task have something to carry, or may have.
+    fn forks(self) -> Forks {
+        if self.token().is_null() && !span::is_on() { Forks::Plain } else { Forks::Carry }
+    }
+
+    /// The worker is about to run a job, and nobody tells it when somebody begins to listen for spans.
+    #[inline(always)]
+    pub(super) fn begin_job(self) {
+        if span::is_on() && self.seat.own.limit.get() != 0 {
+            self.measure();
+        }
     }
 
     /// Of the task that the worker runs; null if it has none.
@@ -182,7 +196,7 @@ impl<'w> Seated<'w> {
     }
 
     /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
-    /// the task has a token, which the job must carry; see [`next_index`](Self::next_index).
+    /// the task has a token or a span, which the job must carry; see [`next_index`](Self::next_index).
     #[inline(always)]
     pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
@@ -198,7 +212,7 @@ impl<'w> Seated<'w> {
         self.head().next_index()
     }
 
-    /// Puts a job at the newest end of the head. Whatever token it is to carry, it does.
+    /// Puts a job at the newest end of the head. Whatever it is to carry, it does.
     #[inline(always)]
     pub(crate) fn push(self, job: JobRef) {
         let index = self.head().next_index();
@@ -238,14 +252,14 @@ impl<'w> Seated<'w> {
     }
 }
 
-/// Whether the forks of the running task must carry its token.
+/// Whether the forks of the running task must carry its token or its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forks {
     Plain,
     Carry,
 }
 
-/// The head may be full, or the task has a token.
+/// The head may be full, or the task may have something to carry.
 #[cold]
 #[inline(never)]
 fn make_room(seated: Seated<'_>) -> Forks {
@@ -253,7 +267,7 @@ fn make_room(seated: Seated<'_>) -> Forks {
         seated.worker().spill();
     }
     seated.measure();
-    if seated.token().is_null() { Forks::Plain } else { Forks::Carry }
+    seated.forks()
 }
 
 /// Somebody may be hungry.

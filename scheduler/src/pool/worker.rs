@@ -15,6 +15,7 @@ use crate::observe::Counters;
 use crate::queue::{Head, Steal, Tail};
 use crate::rng::XorShift32;
 use crate::sleep::{Woken, Word};
+use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
@@ -240,6 +241,7 @@ impl Worker {
         if !job.is_bundle() {
             self.counters().jobs.add(1);
         }
+        self.seated().begin_job();
         job.run();
     }
 
@@ -332,6 +334,7 @@ impl Worker {
             match self.registry.injector().steal() {
                 Steal::Success(job) => {
                     self.counters().steals_injected.add(1);
+                    span::steals("injector");
                     return Some(job);
                 }
                 Steal::Empty => return None,
@@ -364,6 +367,7 @@ impl Worker {
             match steal {
                 Steal::Success(job) => {
                     self.counters().steals_tail.add(1);
+                    span::steals("tail");
                     return Ok(job);
                 }
                 Steal::Empty => {}
@@ -417,10 +421,12 @@ impl Worker {
                 return Some(job);
             }
             self.counters().parks.add(1);
+            span::parks();
             match prepared.sleep(latch, deadline) {
                 Woken::ByLatch | Woken::ByClock => return None,
                 Woken::ToSearch => {
                     self.counters().wakes.add(1);
+                    span::wakes();
                     searching = true;
                 }
             }
@@ -491,6 +497,7 @@ impl Worker {
         let steal = self.registry.slot(victim).head().force(top);
         if matches!(steal, Steal::Success(_)) {
             self.counters().steals_forced.add(1);
+            span::steals("head");
             self.forced_from.set(Some(victim));
         }
         self.count_failed(&steal);

@@ -6,6 +6,7 @@ use crate::job::error::JoinError;
 use crate::job::party;
 use crate::pool::ThreadPool;
 use crate::pool::registry::Registry;
+use crate::span;
 use crate::sync::{Arc, AtomicBool, Instant, Ordering};
 use crate::task::JoinHandle;
 use crate::timer;
@@ -22,7 +23,8 @@ impl ThreadPool {
     /// [`spawn`](Self::spawn), and waits for a worker like everything else.
     ///
     /// What is not due yet does not keep the pool: a shutdown, in any mode, drops it unrun, and its
-    /// handle says so. (It is not counted in the report.) What is due is queued work as any other.
+    /// handle says so. (It is not counted in the report.) What is due is queued work as any other. On a
+    /// pool that has been shut down, `f` is dropped at once, and the handle says so.
     ///
     /// All delayed work of the process shares one thread, `scheduler-timer`, which starts with the
     /// first and sleeps while nothing is due. A delay of more than thirty years is one of thirty
@@ -31,6 +33,14 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If that thread cannot be spawned; `f` is dropped then. A panic of `f` goes to the handle.
+    ///
+    /// # Cancellation
+    ///
+    /// As with [`spawn`](Self::spawn); [`abort`](ScheduledHandle::abort) also takes it back before it is due.
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
     ///
     /// # Examples
     ///
@@ -56,6 +66,7 @@ impl ThreadPool {
             entered: AtomicBool::new(false),
         });
         let owner = Root::new(Arc::clone(&ticket));
+        let f = span::submitted("delayed", None, ticket.site, f);
         // SAFETY: closure and value own what they use; the owner's own reference keeps the ticket,
         // and with it the registry, until `ended`.
         let (entry, handle) = unsafe { cell::new(f, owner) };
@@ -70,6 +81,23 @@ impl ThreadPool {
 ///
 /// If a detached closure panics, the panic goes to the pool's
 /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler).
+///
+/// It is a `Future` as well, as a [`JoinHandle`] is.
+///
+/// # Examples
+///
+/// A reminder that is called off:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let reminder = pool.schedule(Duration::from_secs(3600), || eprintln!("no answer yet"));
+/// let answer = pool.spawn(|| 42).join()?;
+/// reminder.abort();
+/// assert_eq!(answer, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping the handle detaches the closure; write `drop(handle)` if that is meant"]
 pub struct ScheduledHandle<T> {
     handle: JoinHandle<T>,
@@ -84,9 +112,28 @@ impl<T> ScheduledHandle<T> {
     ///
     /// If the closure panicked, or never ran: it was aborted, or the pool was shut down.
     ///
+    /// # Panics
+    ///
+    /// If the handle has been awaited to its end.
+    ///
     /// # On a worker
     ///
     /// As [`JoinHandle::join`]: runs other jobs meanwhile.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let soon = pool.schedule(Duration::from_millis(1), || "on time");
+    /// let late = pool.schedule(Duration::from_secs(3600), || "never");
+    /// assert_eq!(soon.join()?, "on time");
+    /// let _ = pool.shutdown(Shutdown::Drain); // does not wait for an hour
+    /// assert!(late.join().unwrap_err().is_shut_down());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(self) -> Result<T, JoinError> {
         self.handle.join()
     }
@@ -97,9 +144,26 @@ impl<T> ScheduledHandle<T> {
     ///
     /// The outer one is the handle itself: the closure has not ended by then.
     ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    ///
     /// # On a worker
     ///
     /// As [`JoinHandle::join_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let handle = pool.schedule(Duration::from_secs(3600), || "late");
+    /// let Err(handle) = handle.join_timeout(Duration::from_millis(1)) else { panic!("too early") };
+    /// assert!(handle.remaining() > Duration::from_secs(3000));
+    /// # handle.abort();
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         let Self { handle, appointment, due } = self;
         handle.join_timeout(timeout).map_err(|handle| Self { handle, appointment, due })
@@ -110,6 +174,24 @@ impl<T> ScheduledHandle<T> {
     /// # Errors
     ///
     /// The outer one is the handle itself: the closure has not ended.
+    ///
+    /// # Panics
+    ///
+    /// As [`join`](Self::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let handle = pool.schedule(Duration::ZERO, || 42);
+    /// while !handle.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert_eq!(handle.try_join().unwrap()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_join(self) -> Result<Result<T, JoinError>, Self> {
         let Self { handle, appointment, due } = self;
         handle.try_join().map_err(|handle| Self { handle, appointment, due })
@@ -118,16 +200,57 @@ impl<T> ScheduledHandle<T> {
     /// The same closure's handle as of any other submitted work, with all that it can do. Aborted
     /// through that one the closure is dropped at once just the same; but a few words stay with the
     /// timer until the closure would have been due.
+    ///
+    /// # Examples
+    ///
+    /// With it a delayed closure is one of many handles:
+    ///
+    /// ```
+    /// use scheduler::{ThreadPool, WaitUntil, wait};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let work = pool.spawn(|| "done");
+    /// let alarm = pool.schedule(Duration::from_secs(3600), || "too late").into_inner();
+    /// let waited = wait([work, alarm], WaitUntil::FirstCompleted, None);
+    /// let (index, first) = waited.done.into_iter().next().unwrap();
+    /// assert_eq!((index, first.join()?), (0, "done"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_inner(self) -> JoinHandle<T> {
         self.handle
     }
 
     /// Whether the closure has ended, or will never run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let handle = pool.schedule(Duration::from_secs(3600), || ());
+    /// assert!(!handle.is_finished());
+    /// handle.abort();
+    /// assert!(handle.is_finished());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
 
     /// How long it is until the closure is due; zero once it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let handle = scheduler::global().schedule(hour, || ());
+    /// assert!(handle.remaining() <= hour);
+    /// # handle.abort();
+    /// ```
     pub fn remaining(&self) -> Duration {
         let now = Instant::now();
         if self.due > now { self.due - now } else { Duration::ZERO }

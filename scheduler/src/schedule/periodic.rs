@@ -19,8 +19,9 @@ use crate::job::error::JoinError;
 use crate::latch::Latch;
 use crate::pool::ThreadPool;
 use crate::pool::registry::{Registry, wait};
-use crate::sync::{Arc, Instant, Mutex};
-use crate::task::spawn_on;
+use crate::span;
+use crate::sync::{Arc, Counter, Instant, Mutex};
+use crate::task::spawn_ticket;
 use crate::timer;
 use crate::unwind::{self, Payload};
 use std::fmt;
@@ -40,12 +41,17 @@ impl ThreadPool {
     /// [`schedule_with_fixed_delay`](Self::schedule_with_fixed_delay).
     ///
     /// The series goes on until [`abort`](PeriodicHandle::abort), until `f` panics, or until the
-    /// pool is shut down: a shutdown, in any mode, does not wait for the next run.
+    /// pool is shut down: a shutdown, in any mode, does not wait for the next run. On a pool that has been
+    /// shut down already, it ends before its first run.
     ///
     /// # Panics
     ///
     /// If the period is zero; if the timer's thread cannot be spawned (see
-    /// [`schedule`](Self::schedule)).
+    /// [`schedule`](Self::schedule)). A panic of `f` goes to the handle.
+    ///
+    /// # On a worker
+    ///
+    /// It returns at once, there and on any other thread.
     ///
     /// # Examples
     ///
@@ -77,7 +83,7 @@ impl ThreadPool {
         F: FnMut() + Send + 'static,
     {
         assert!(!period.is_zero(), "the period of a series is zero");
-        self.begin(initial_delay, Step::Rate(period), Box::new(f), Location::caller())
+        self.begin(initial_delay, Step::Rate(period), f, Location::caller())
     }
 
     /// Runs `f` on the pool at `initial_delay` from now, and then again and again, `delay` after
@@ -116,14 +122,14 @@ impl ThreadPool {
         F: FnMut() + Send + 'static,
     {
         assert!(!delay.is_zero(), "the delay of a series is zero");
-        self.begin(initial_delay, Step::Delay(delay), Box::new(f), Location::caller())
+        self.begin(initial_delay, Step::Delay(delay), f, Location::caller())
     }
 
     fn begin(
         &self,
         initial_delay: Duration,
         step: Step,
-        function: Function,
+        f: impl FnMut() + Send + 'static,
         site: &'static Location<'static>,
     ) -> PeriodicHandle {
         let series = Arc::new(Series {
@@ -131,13 +137,13 @@ impl ThreadPool {
             site,
             step,
             state: Mutex::new(State {
-                function: Some(function),
+                function: Some(Box::new(span::repeated("periodic", site, f))),
                 appointment: None,
                 aborted: false,
                 end: End::NotYet,
-                runs: 0,
                 has_handle: true,
             }),
+            runs: Counter::default(),
             ended: Latch::new(),
         });
         let handle = PeriodicHandle(Arc::clone(&series));
@@ -153,24 +159,88 @@ impl ThreadPool {
 /// A panic of a detached series goes to the pool's
 /// [`panic_handler`](crate::ThreadPoolBuilder::panic_handler); so it does if the handle is dropped
 /// without a look at it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let done = Arc::new(AtomicU64::new(0));
+/// let seen = Arc::clone(&done);
+/// let ms = Duration::from_millis;
+/// let progress = pool.schedule_at_fixed_rate(ms(1), ms(1), move || {
+///     println!("{} done", seen.load(Ordering::Relaxed));
+/// });
+/// for _ in 0..1000 {
+///     done.fetch_add(1, Ordering::Relaxed);
+/// }
+/// progress.abort();
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[must_use = "dropping the handle detaches the series; write `drop(handle)` if that is meant"]
 pub struct PeriodicHandle(Arc<Series>);
 
 impl PeriodicHandle {
     /// Ends the series: there will be no further run, and the closure is dropped; here and now, or
-    /// when the run that is under way has ended.
+    /// when the run that is under way has ended. It does not wait for that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let series = scheduler::global().schedule_at_fixed_rate(hour, hour, || ());
+    /// series.abort();
+    /// assert!(series.is_finished() && series.join().is_aborted());
+    /// ```
     pub fn abort(&self) {
         self.0.abort();
     }
 
     /// Whether the series has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let hour = Duration::from_secs(3600);
+    /// let series = pool.schedule_with_fixed_delay(hour, hour, || ());
+    /// assert!(!series.is_finished());
+    /// let _ = pool.shutdown(scheduler::Shutdown::Drain);
+    /// assert!(series.is_finished());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.0.ended.is_set()
     }
 
     /// How many runs have ended, without a panic, so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let mut left = 3;
+    /// let series = scheduler::global().schedule_at_fixed_rate(ms(0), ms(1), move || {
+    ///     left -= 1;
+    ///     assert!(left >= 0, "the fourth run");
+    /// });
+    /// while !series.is_finished() {
+    ///     std::thread::sleep(ms(1));
+    /// }
+    /// assert_eq!(series.runs(), 3);
+    /// assert!(series.join().is_panic());
+    /// ```
     pub fn runs(&self) -> u64 {
-        self.0.state.lock().unwrap().runs
+        self.0.runs.get()
     }
 
     /// Waits until the series has ended, and says why: a series has no value. The closure
@@ -181,6 +251,20 @@ impl PeriodicHandle {
     ///
     /// As [`JoinHandle::join`](crate::JoinHandle::join): runs other jobs meanwhile. Inside the
     /// series' own closure it waits for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let second = Duration::from_secs(1);
+    /// let series = pool.schedule_at_fixed_rate(second, second, || println!("tick"));
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// assert!(series.join().is_shut_down());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn join(self) -> JoinError {
         wait(&self.0.ended);
         match self.0.take_end() {
@@ -231,6 +315,8 @@ struct Series {
     site: &'static Location<'static>,
     step: Step,
     state: Mutex<State>,
+    /// Written by whoever has the turn.
+    runs: Counter,
     /// Its one waiter is the handle.
     ended: Latch,
 }
@@ -240,7 +326,6 @@ struct State {
     appointment: Option<Appointment>,
     aborted: bool,
     end: End,
-    runs: u64,
     has_handle: bool,
 }
 
@@ -300,8 +385,8 @@ impl Series {
 
     /// Puts the function back after a run. Handed back, if the series is to end.
     fn put_back(&self, function: Function) -> Result<(), Function> {
+        self.runs.add(1);
         let mut state = self.state.lock().unwrap();
-        state.runs += 1;
         if state.aborted {
             return Err(function);
         }
@@ -330,7 +415,7 @@ impl Turn {
     /// It is due: to the pool. A pool that refuses it drops it.
     fn submit(self, due: Instant) {
         let Some(series) = self.0.clone() else { return };
-        drop(spawn_on(&series.registry, move || self.run(due), series.site));
+        spawn_ticket(&series.registry, move || self.run(due), series.site);
     }
 
     /// On a worker.

@@ -5,6 +5,19 @@
 //! pool, up to a deadline; a second one aborts.
 //!
 //! Feature `signal`, and on Unix only.
+//!
+//! ```no_run
+//! use scheduler::signal::{SIGINT, SIGTERM};
+//! use std::time::Duration;
+//!
+//! let pool = scheduler::global();
+//! let signals = pool.shutdown_on(&[SIGTERM, SIGINT], Duration::from_secs(10))?;
+//! while pool.try_spawn(|| println!("some work")).is_ok() {
+//!     std::thread::sleep(Duration::from_secs(1));
+//! }
+//! println!("{} closures were dropped", signals.wait().cancelled);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod disposition;
 
@@ -27,6 +40,27 @@ pub use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2
 /// to end the process; a shutdown that has begun goes on. (`signal-hook`, which is behind this, keeps
 /// its handler, so that the default is emulated: also for those who handle the same signal by other
 /// means. They should keep the guard.)
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::ThreadPool;
+/// use scheduler::signal::SIGUSR1;
+/// use std::time::Duration;
+///
+/// let pool = ThreadPool::new(1)?;
+/// let signals = pool.shutdown_on(&[SIGUSR1], Duration::from_secs(10))?;
+/// # fn raise(signal: i32) {
+/// #     let kill = std::process::Command::new("kill")
+/// #         .args([format!("-{signal}"), std::process::id().to_string()])
+/// #         .status();
+/// #     assert!(kill.unwrap().success());
+/// # }
+/// raise(SIGUSR1); // somebody sends us the signal
+/// assert!(signals.wait().stragglers.is_empty());
+/// assert!(pool.try_spawn(|| "too late").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping the guard stops listening"]
 pub struct SignalGuard {
     outcome: Arc<Outcome>,
@@ -91,7 +125,7 @@ impl ThreadPool {
     ///
     /// # On a worker
     ///
-    /// As anywhere else.
+    /// It returns at once, there and on any other thread.
     ///
     /// # Examples
     ///
@@ -134,7 +168,7 @@ fn start(
 ) -> io::Result<Handle> {
     let listener = Signals::new(signals)?;
     let handle = listener.handle();
-    let name = "scheduler-signal".to_owned();
+    let name = "scheduler-sig".to_owned();
     // The thread ends when the guard goes.
     thread::Builder::new().name(name).spawn(move || listen(&pool, listener, grace, &outcome))?;
     Ok(handle)
@@ -170,12 +204,38 @@ impl SignalGuard {
     /// # On a worker
     ///
     /// Of whichever pool: runs other jobs meanwhile. Of the pool that is shut down, it is itself what
-    /// the shutdown waits for, so that is over only when the time of grace is.
+    /// the shutdown waits for, so that is over only when the time of grace is. Any other thread blocks.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use scheduler::signal::SIGTERM;
+    /// use std::time::Duration;
+    ///
+    /// let signals = scheduler::global().shutdown_on(&[SIGTERM], Duration::from_secs(10))?;
+    /// let report = signals.wait();
+    /// std::process::exit(if report.stragglers.is_empty() { 0 } else { 1 });
+    /// # #[allow(unreachable_code)]
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn wait(&self) -> ShutdownReport {
         self.outcome.wait()
     }
 
     /// The report, if a shutdown that a signal began is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::ThreadPool;
+    /// use scheduler::signal::SIGUSR2;
+    /// use std::time::Duration;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let signals = pool.shutdown_on(&[SIGUSR2], Duration::from_secs(10))?;
+    /// assert!(signals.try_report().is_none(), "there was no signal");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_report(&self) -> Option<ShutdownReport> {
         self.outcome.get()
     }
@@ -191,6 +251,11 @@ impl Drop for SignalGuard {
 
 impl fmt::Debug for SignalGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignalGuard").field("report", &self.try_report()).finish_non_exhaustive()
+        let mut debug = f.debug_struct("SignalGuard");
+        match self.outcome.0.try_lock() {
+            Ok(state) => debug.field("report", &state.report),
+            Err(_) => debug.field("report", &format_args!("<locked>")),
+        };
+        debug.finish_non_exhaustive()
     }
 }

@@ -48,7 +48,20 @@ pub(crate) use imp::{barrier, heavy, light, light_owner};
 /// Which barrier makes the idle workers see what the busy ones wrote.
 ///
 /// Chosen once per process, when the first pool is built; shown in
-/// [`Metrics`](crate::Metrics).
+/// [`Metrics`](crate::Metrics). On Linux the environment variable `SCHEDULER_BARRIER=fence` makes it
+/// [`Fence`](Self::Fence), to try that out.
+///
+/// # Examples
+///
+/// ```
+/// use scheduler::{Barrier, ThreadPool};
+///
+/// let pool = ThreadPool::new(1)?;
+/// if pool.metrics().barrier == Barrier::Fence {
+///     eprintln!("forks are slower here: the kernel refuses membarrier(2)");
+/// }
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Barrier {

@@ -43,7 +43,7 @@ pub(crate) mod thread {
 /// poisoned. A real panic with a lock held ends the execution anyway.
 mod lock {
     use shuttle::sync::MutexGuard;
-    use std::sync::{LockResult, PoisonError};
+    use std::sync::{LockResult, PoisonError, TryLockResult};
 
     fn unpoisoned<T>(result: LockResult<T>) -> LockResult<T> {
         Ok(result.unwrap_or_else(PoisonError::into_inner))
@@ -59,6 +59,10 @@ mod lock {
 
         pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
             unpoisoned(self.0.lock())
+        }
+
+        pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+            self.0.try_lock()
         }
     }
 

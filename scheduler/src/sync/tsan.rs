@@ -9,7 +9,7 @@ pub(crate) use arc::Arc;
 pub(crate) use once_cell::sync::OnceCell as OnceLock;
 use parking_lot::MutexGuard;
 use std::mem::ManuallyDrop;
-use std::sync::LockResult;
+use std::sync::{LockResult, TryLockError, TryLockResult};
 
 /// Never poisoned.
 #[derive(Debug, Default)]
@@ -22,6 +22,10 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         Ok(self.0.lock())
+    }
+
+    pub(crate) fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
+        self.0.try_lock().ok_or(TryLockError::WouldBlock)
     }
 
     #[allow(dead_code, reason = "for the tests")]

@@ -12,6 +12,21 @@ use std::task::{Context, Poll};
 ///
 /// Made by [`JoinHandle::abort_handle`]; clones abort the same closure. It keeps neither the closure
 /// nor its value.
+///
+/// # Examples
+///
+/// ```
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let (go, gone) = std::sync::mpsc::channel::<()>();
+/// let busy = pool.spawn(move || gone.recv());
+/// let handle = pool.spawn(|| "waits for a worker");
+/// let aborter = handle.abort_handle();
+/// // Somebody else gives up on it, while this thread waits.
+/// std::thread::spawn(move || aborter.abort());
+/// assert!(handle.join().unwrap_err().is_aborted());
+/// # drop(go);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone)]
 pub struct AbortHandle(Option<Aborter>);
 
@@ -22,13 +37,34 @@ impl AbortHandle {
     }
 
     /// As [`JoinHandle::abort`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = scheduler::spawn(|| 6 * 7);
+    /// let aborter = handle.abort_handle();
+    /// assert_eq!(handle.join()?, 42);
+    /// aborter.abort(); // too late, which does nothing
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn abort(&self) {
         if let Some(aborter) = &self.0 {
             aborter.cancel();
         }
     }
 
-    /// As [`JoinHandle::is_finished`].
+    /// As [`JoinHandle::is_finished`], also when the handle is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = scheduler::spawn(|| ());
+    /// let aborter = handle.abort_handle();
+    /// drop(handle); // detached, and runs all the same
+    /// while !aborter.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.0.as_ref().is_none_or(Aborter::is_finished)
     }
@@ -43,6 +79,10 @@ impl fmt::Debug for AbortHandle {
 /// A [`JoinHandle`] that aborts its closure when it is dropped. Made by
 /// [`JoinHandle::abort_on_drop`]; a future as well.
 ///
+/// A closure that runs already is not stopped by that, and goes on detached. To ask it to stop, give
+/// it a [`CancellationToken`](crate::CancellationToken) with a
+/// [`drop_guard`](crate::CancellationToken::drop_guard).
+///
 /// # Examples
 ///
 /// ```
@@ -55,7 +95,6 @@ impl fmt::Debug for AbortHandle {
 /// # drop(go);
 /// # Ok::<(), scheduler::BuildError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping it aborts the closure"]
 pub struct AbortOnDrop<T>(Option<JoinHandle<T>>);
 
@@ -68,6 +107,15 @@ impl<T> AbortOnDrop<T> {
     }
 
     /// The plain handle, which detaches again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let guarded = scheduler::spawn(|| 6 * 7).abort_on_drop();
+    /// let handle = guarded.into_inner();
+    /// assert_eq!(handle.join()?, 42);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn into_inner(mut self) -> JoinHandle<T> {
         self.0.take().expect(THERE)
     }
@@ -77,6 +125,24 @@ impl<T> AbortOnDrop<T> {
     /// # Errors
     ///
     /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    ///
+    /// # On a worker
+    ///
+    /// As there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let checksum = scheduler::spawn(|| b"data".iter().map(|&b| u32::from(b)).sum::<u32>());
+    /// let checksum = checksum.abort_on_drop();
+    /// // A `return` or a `?` here would also abort it.
+    /// assert_eq!(checksum.join()?, 410);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn join(self) -> Result<T, JoinError> {
         self.into_inner().join()
     }
@@ -101,6 +167,12 @@ impl<T> Future for AbortOnDrop<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut **self).poll(context)
+    }
+}
+
+impl<T> fmt::Debug for AbortOnDrop<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AbortOnDrop").field("finished", &self.is_finished()).finish()
     }
 }
 

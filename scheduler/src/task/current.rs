@@ -12,8 +12,9 @@ use std::time::Duration;
 /// Whether the running closure is asked to stop: the token of its task is cancelled
 /// ([`CancellationToken::run`]), or its pool is being shut down with
 /// [`Shutdown::Abort`](crate::Shutdown::Abort), or the deadline of a
-/// [`Shutdown::DrainFor`](crate::Shutdown::DrainFor) has passed. Two loads; false outside any task
-/// and pool.
+/// [`Shutdown::DrainFor`](crate::Shutdown::DrainFor) has passed. The pool is that of the calling
+/// thread, a [`ThreadPool`](crate::ThreadPool) or an [`Elastic`](crate::Elastic) one. Two loads; false
+/// outside any task and pool.
 ///
 /// A closure cannot be stopped from outside: one that may take long should ask now and then.
 /// [`checkpoint`] asks the same, for use with `?`.

@@ -14,7 +14,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// The handle of a closure that was submitted: by [`spawn`](crate::spawn), an executor, a timer.
+/// The handle of a closure that was submitted: by [`spawn`](crate::spawn), an
+/// [`Executor`](crate::Executor), an [`Elastic`](crate::Elastic) pool.
 /// Dropping it detaches the closure, which then runs all the same; see
 /// [`abort_on_drop`](Self::abort_on_drop) for the opposite.
 ///
@@ -30,6 +31,30 @@ use std::time::Duration;
 /// It is a `Future` of what [`join`](Self::join) returns, for any executor: no runtime is needed, and
 /// no thread blocks. Dropping the future detaches, as above. Like most futures it panics if it is
 /// polled again after it was ready.
+///
+/// # Examples
+///
+/// ```
+/// async fn area() -> Result<u32, scheduler::JoinError> {
+///     let width = scheduler::spawn(|| 6);
+///     let height = scheduler::spawn(|| 7);
+///     Ok(width.await? * height.await?)
+/// }
+///
+/// // Any executor of futures will do; this one is a closure of ours.
+/// let area = scheduler::spawn(|| {
+///     let mut area = std::pin::pin!(area());
+///     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+///     loop {
+///         match area.as_mut().poll(&mut context) {
+///             std::task::Poll::Ready(area) => return area,
+///             std::task::Poll::Pending => _ = scheduler::yield_now(),
+///         }
+///     }
+/// });
+/// assert_eq!(area.join()??, 42);
+/// # Ok::<(), scheduler::JoinError>(())
+/// ```
 #[must_use = "dropping the handle detaches the closure; write `drop(handle)` if that is meant"]
 pub struct JoinHandle<T>(State<T>);
 
@@ -127,7 +152,8 @@ impl<T> JoinHandle<T> {
         wait_until(handle.latch(), deadline)
     }
 
-    /// What [`join`](Self::join) would return, if it would do so at once.
+    /// What [`join`](Self::join) would return, if it would do so at once. It never waits, nor runs other
+    /// jobs.
     ///
     /// # Errors
     ///
@@ -163,7 +189,22 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the closure has ended, or will never run.
+    /// Whether the closure has ended, or will never run: whether [`join`](Self::join) would return at
+    /// once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let handle = scheduler::spawn(move || gone.recv().is_err());
+    /// assert!(!handle.is_finished());
+    /// drop(go);
+    /// while !handle.is_finished() {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert!(handle.join()?);
+    /// # Ok::<(), scheduler::JoinError>(())
+    /// ```
     pub fn is_finished(&self) -> bool {
         match &self.0 {
             State::Submitted(handle) => handle.latch().is_set(),
@@ -173,7 +214,22 @@ impl<T> JoinHandle<T> {
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
     /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
-    /// has ended, is not affected.
+    /// has ended, is not affected; to stop that, give it a
+    /// [`CancellationToken`](crate::CancellationToken). A panic of the closure's destructor is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.spawn(move || gone.recv().is_err());
+    /// let queued = pool.spawn(|| "never");
+    /// queued.abort();
+    /// assert!(queued.join().unwrap_err().is_aborted());
+    /// drop(go);
+    /// assert!(busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abort(&self) {
         if let State::Submitted(handle) = &self.0 {
             handle.cancel();
@@ -207,9 +263,13 @@ impl<T> JoinHandle<T> {
     /// # Examples
     ///
     /// ```
-    /// let handle = scheduler::spawn(|| 1).abort_on_drop();
-    /// assert_eq!(handle.into_inner().join()?, 1);
-    /// # Ok::<(), scheduler::JoinError>(())
+    /// fn both() -> Result<(u32, u32), Box<dyn std::error::Error>> {
+    ///     let costly = scheduler::spawn(|| 6).abort_on_drop();
+    ///     let other: u32 = "seven".parse()?; // leaves, and `costly` need not run any more
+    ///     Ok((costly.join()?, other))
+    /// }
+    ///
+    /// assert!(both().is_err());
     /// ```
     pub fn abort_on_drop(self) -> AbortOnDrop<T> {
         AbortOnDrop::new(self)

@@ -2,6 +2,7 @@
 
 use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
+use std::fmt;
 
 /// A submitted closure that a `shutdown_now` has taken back before it began to run. Its handle waits
 /// on: [`run`](Self::run) it, here or on another pool, or drop it.
@@ -33,7 +34,6 @@ use crate::pool::ThreadPool;
 /// # drop(go);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "dropping it drops the closure unrun"]
 pub struct Task(Orphan);
 
@@ -42,9 +42,38 @@ impl Task {
         Self(orphan)
     }
 
-    /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle.
+    /// Runs the closure on the calling thread, as a part of the caller's task if that has a
+    /// [token](crate::CancellationToken::run). Its value, or its panic, goes to its handle.
+    ///
+    /// # On a worker
+    ///
+    /// The same. To run it on another pool: `pool.spawn(move || task.run())`.
+    ///
+    /// # Examples
+    ///
+    /// Half of the work moves to another pool, with its handles:
+    ///
+    /// ```
+    /// use scheduler::{Executor, ThreadPool};
+    ///
+    /// let (old, new) = (ThreadPool::new(1)?, ThreadPool::new(1)?);
+    /// let executor = Executor::builder(&old).build()?;
+    /// let handles = executor.submit_all((0..100u64).map(|n| move || n * n))?;
+    /// for task in executor.shutdown_now() {
+    ///     drop(new.spawn(|| task.run()));
+    /// }
+    /// let squares: Result<Vec<u64>, _> = handles.into_iter().map(|handle| handle.join()).collect();
+    /// assert_eq!(squares?.iter().sum::<u64>(), 328_350);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(self) {
         self.0.run();
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
     }
 }
 
@@ -67,7 +96,29 @@ impl ThreadPool {
     ///
     /// # Examples
     ///
-    /// See [`Task`].
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    /// use std::sync::mpsc;
+    ///
+    /// let pool = ThreadPool::new(1)?;
+    /// let (started, has_started) = mpsc::channel();
+    /// let (go, gone) = mpsc::channel::<()>();
+    /// let running = pool.spawn(move || {
+    ///     started.send(()).unwrap();
+    ///     gone.recv().is_err()
+    /// });
+    /// has_started.recv()?;
+    /// let queued = pool.spawn(|| "not today");
+    ///
+    /// drop(pool.shutdown_now()); // drops what had not begun
+    /// assert!(queued.join().unwrap_err().is_shut_down());
+    /// drop(go);
+    /// let _ = pool.shutdown(Shutdown::Drain); // waits for what runs
+    /// assert_eq!(running.try_join().ok().unwrap()?, true);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// With the closures run elsewhere: [`Task`].
     #[must_use = "the closures are dropped unrun with it"]
     pub fn shutdown_now(&self) -> Vec<Task> {
         let registry = self.registry();

@@ -9,6 +9,7 @@ use crate::pool::carried::put_away;
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::worker::Worker;
+use crate::span;
 use crate::unwind::{self, Payload};
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -80,10 +81,22 @@ impl Owner for Root {
 /// [`ThreadPool::try_spawn`] hands it back instead. The global pool is not, unless the program
 /// does it.
 ///
+/// Work that blocks keeps a worker from all else: [`spawn_blocking`](crate::spawn_blocking). A bound
+/// on what is queued: [`Executor`](crate::Executor).
+///
 /// # Panics
 ///
 /// Outside any pool, if the global pool cannot be built. A panic of the closure goes to the
 /// handle; see [`JoinHandle`].
+///
+/// # Cancellation
+///
+/// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task, which
+/// does not wait for it: give it a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+///
+/// # On a worker
+///
+/// It returns at once, there and on any other thread.
 ///
 /// # Examples
 ///
@@ -116,6 +129,22 @@ where
 
 impl ThreadPool {
     /// [`spawn`] on this pool.
+    ///
+    /// On a worker of another pool it goes to this pool's global queue. It does not panic.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = scheduler::ThreadPool::new(2)?;
+    /// let words = ["fork", "join"].map(|word| pool.spawn(move || word.to_uppercase()));
+    /// let words = words.map(|handle| handle.join().unwrap());
+    /// assert_eq!(words, ["FORK", "JOIN"]);
+    ///
+    /// let _ = pool.shutdown(scheduler::Shutdown::Drain);
+    /// let refused = pool.spawn(|| 7).join();
+    /// assert!(refused.unwrap_err().is_shut_down());
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -129,7 +158,7 @@ impl ThreadPool {
     ///
     /// # Errors
     ///
-    /// If the pool has been shut down, or is being.
+    /// If the pool has been shut down, or is being. That holds for closures of its own workers, too.
     ///
     /// # Examples
     ///
@@ -151,7 +180,18 @@ impl ThreadPool {
         spawn_on(self.registry(), f, Location::caller())
     }
 
-    /// [`yield_now`], if the calling thread is a worker of this pool.
+    /// [`yield_now`], if the calling thread is a worker of this pool; `None` if it is not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::Yield;
+    ///
+    /// let pool = scheduler::ThreadPool::new(1)?;
+    /// assert_eq!(pool.install(|| pool.yield_now()), Some(Yield::Idle));
+    /// assert_eq!(pool.yield_now(), None);
+    /// # Ok::<(), scheduler::BuildError>(())
+    /// ```
     pub fn yield_now(&self) -> Option<Yield> {
         self.registry().own_worker().map(yield_on)
     }
@@ -171,12 +211,25 @@ where
     if registry.enter_on(registry.stripe(worker)).is_err() {
         return Err(Rejected::new(f, RejectedReason::ShutDown));
     }
-    let (job, handle) = root(registry, f, site);
+    let (job, handle) = root(registry, span::submitted("spawn", None, site, f), site);
     registry.submit_root_by(worker, job);
     Ok(handle)
 }
 
-/// As [`spawn_on`], but behind all that the pool has, also from a worker of its own. `f` is made once
+/// As [`spawn_on`], for what runs closures that have spans of their own. Dropped if the pool is shutting
+/// down.
+pub(crate) fn spawn_ticket<F>(registry: &Registry, f: F, site: &'static Location<'static>)
+where
+    F: FnOnce() + Send + 'static,
+{
+    if registry.enter().is_ok() {
+        let (job, handle) = root(registry, f, site);
+        registry.submit_root(job);
+        drop(handle);
+    }
+}
+
+/// As [`spawn_ticket`], but behind all that the pool has, also from a worker of its own. `f` is made once
 /// the pool has taken it; `None`: it is shutting down.
 pub(crate) fn requeue_on<F, T>(
     registry: &Registry,
@@ -213,6 +266,23 @@ where
 }
 
 /// What [`yield_now`] did.
+///
+/// # Examples
+///
+/// Running all that there is:
+///
+/// ```
+/// use scheduler::{Yield, yield_now};
+///
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let left = pool.install(|| {
+///     let handles = [1, 2, 3].map(|n| scheduler::spawn(move || n));
+///     while yield_now() == Some(Yield::Executed) {}
+///     handles.iter().filter(|handle| !handle.is_finished()).count()
+/// });
+/// assert_eq!(left, 0);
+/// # Ok::<(), scheduler::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a job was run, or there was none")]
 pub enum Yield {
@@ -226,7 +296,36 @@ pub enum Yield {
 /// else a stolen or an injected one. `None` if the calling thread is no worker.
 ///
 /// For closures that wait for something that the pool knows nothing of. The job runs to its
-/// end on top of the caller's stack.
+/// end on top of the caller's stack, so do not hold a lock that it may want. Handles, scopes and
+/// tokens have methods that wait and do this by themselves.
+///
+/// # Panics
+///
+/// Never: a panic of the job goes to whoever waits for it.
+///
+/// # Examples
+///
+/// Waiting for a device, in a closure on a worker:
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// static READY: AtomicBool = AtomicBool::new(false);
+///
+/// let pool = scheduler::ThreadPool::new(1)?;
+/// let waits = pool.spawn(|| {
+///     while !READY.load(Ordering::Acquire) {
+///         if scheduler::yield_now() != Some(scheduler::Yield::Executed) {
+///             std::thread::yield_now();
+///         }
+///     }
+/// });
+/// // The one worker gets to this while it waits.
+/// let device = pool.spawn(|| READY.store(true, Ordering::Release));
+/// waits.join()?;
+/// device.join()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn yield_now() -> Option<Yield> {
     Worker::current().map(yield_on)
 }
