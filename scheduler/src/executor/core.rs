@@ -31,7 +31,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-/// So many closures a worker runs one after the other before it looks at the pool's other work.
+/// So many closures a worker runs one after the other, at most, before it looks at the pool's other work.
 const RUN_AT_ONCE: usize = 16;
 
 /// The shared part of an executor.
@@ -204,7 +204,7 @@ impl Core {
         let slot = &*this.slots[worker.index()];
         slot.redeeming.add(1);
         entry.into_job().run();
-        while more != 0 {
+        while more != 0 && worker.goes_on() {
             more -= 1;
             let Next { entry, roots, told, keeper } = this.queue.next(slot.take_has_run());
             drop((told, keeper));
