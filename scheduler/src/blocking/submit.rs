@@ -6,6 +6,7 @@ use super::state::{Admission, Package, Refused};
 use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
+use crate::pool::carried;
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, Ordering};
@@ -180,6 +181,6 @@ where
     T: Send + 'static,
 {
     let (entry, handle) = closure.pack();
-    entry.into_job().run();
+    carried::without(|| entry.into_job().run());
     handle
 }

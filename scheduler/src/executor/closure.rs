@@ -3,7 +3,6 @@
 use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
-use crate::pool::carried::put_away;
 use crate::pool::running::Running;
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
@@ -149,8 +148,6 @@ impl Owner for Admission {
         // Run by somebody who is no worker, or of another pool.
         let Some((core, worker)) = own else { return unwind::catch(closure) };
         if self.role != Role::Queued {
-            // It is no part of the task that submits it.
-            let _put_away = put_away(worker.seated());
             return unwind::catch(|| core.registry.run_root(self.site, closure));
         }
         let slot = &core.slots[worker.index()];

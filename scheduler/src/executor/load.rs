@@ -4,6 +4,7 @@ use super::closure::Origin;
 use super::core::Core;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Handle};
+use crate::pool::carried;
 use crate::sync::Arc;
 use crate::task::JoinHandle;
 use crate::unwind;
@@ -38,7 +39,8 @@ pub(super) fn run_here<L: Load>(
     site: &'static Location<'static>,
 ) -> L::Handles {
     for _ in 0..load.rooms() {
-        load.pack(Origin::of_caller(core, site)).into_job().run();
+        let entry = load.pack(Origin::of_caller(core, site));
+        carried::without(|| entry.into_job().run());
     }
     load.into_handles()
 }

@@ -7,6 +7,7 @@ use super::{Core, Executor};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::job::party::Entry;
+use crate::pool::carried;
 use crate::pool::worker::Worker;
 use crate::sync::Instant;
 use crate::task::JoinHandle;
@@ -303,5 +304,5 @@ fn refuse<L: Load>(load: L, reason: RejectedReason) -> Result<L::Handles, Reject
 
 /// Runs what had to leave the queue for the caller's own.
 fn run_all(displaced: Vec<Entry>) {
-    displaced.into_iter().for_each(|oldest| oldest.into_job().run());
+    displaced.into_iter().for_each(|oldest| carried::without(|| oldest.into_job().run()));
 }

@@ -49,6 +49,12 @@ pub(crate) fn run<R>(token: &CancellationToken, f: impl FnOnce() -> R) -> R {
     unsafe { Carried(token).run(f) }
 }
 
+/// Runs what is no part of the running task.
+pub(crate) fn without<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: (1) there is none that is borrowed.
+    unsafe { Carried(ptr::null()).run(f) }
+}
+
 /// Whether the running task has a token that is cancelled.
 #[inline]
 pub(crate) fn is_cancelled() -> bool {

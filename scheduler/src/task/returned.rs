@@ -2,6 +2,7 @@
 
 use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
+use crate::pool::carried;
 
 /// A submitted closure that a `shutdown_now` has taken back before it began to run. Its handle waits
 /// on: [`run`](Self::run) it, here or on another pool, or drop it.
@@ -44,7 +45,7 @@ impl Task {
 
     /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle.
     pub fn run(self) {
-        self.0.run();
+        carried::without(|| self.0.run());
     }
 }
 
