@@ -4,6 +4,7 @@ use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
 use crate::pool::running::Running;
+use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
 use std::mem;
@@ -192,7 +193,7 @@ impl Owner for Admission {
         if self.role == Role::Queued {
             core.leave(worker, fate);
         }
-        if fate == Fate::Ran {
+        if fate == Fate::Ran || fault::is(Fault::CancelledGivenBackTwice) {
             // SAFETY: the pointer is of an `Arc`, and the closure has just run.
             unsafe { Core::has_run(self.core, worker) };
         }

@@ -9,6 +9,7 @@ pub(crate) use super::state::Reason;
 use super::state::{Core, Found, Operation, QUEUED};
 use super::{Header, JobRef, slab};
 use crate::latch::Latch;
+use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload};
 use std::cell::Cell as Plain;
 use std::mem::{self, offset_of};
@@ -109,6 +110,8 @@ where
     O: Owner,
 {
     const { assert!(Cell::<F, T, O>::SHARES_FRONT) };
+    // A reference to a front must not reach what the queue entry writes.
+    const { assert!(size_of::<Front<T>>() <= offset_of!(Cell<F, T, O>, owner)) };
     let (place, source) = slab::allocate::<Cell<F, T, O>>();
     let header = Header { run: Cell::<F, T, O>::run };
     let cell_value = Cell {
@@ -151,7 +154,7 @@ where
                 let closure = unsafe { cell.body.take_closure() };
                 // SAFETY: the queue entry is this call's: the last party.
                 unsafe { Self::free(this, source) };
-                closure.map_or(Fate::Cancelled, |closure| run_detached(closure, owner))
+                run_detached(closure, owner)
             }
             Found::Aborted(source) => {
                 // What the aborter has left says that it was one, and needs no drop.
@@ -173,7 +176,7 @@ where
     /// Runs or cancels the claimed closure, and tells the handle.
     fn execute(&self) -> Fate {
         // SAFETY: the closure is the claimer's.
-        let Some(closure) = (unsafe { self.body.take_closure() }) else { return Fate::Cancelled };
+        let closure = unsafe { self.body.take_closure() };
         let owner = self.owner.get();
         let (outcome, fate) = if owner.cancels() {
             unwind::drop_quietly(closure);
@@ -237,8 +240,10 @@ where
 
     fn cancel(&self, reason: Reason) {
         if self.core.claim() {
-            // SAFETY: the closure is the claimer's.
-            unwind::drop_quietly(unsafe { self.body.take_closure() });
+            if !fault::is(Fault::CellOutcomeOverClosure) {
+                // SAFETY: the closure is the claimer's.
+                unwind::drop_quietly(unsafe { self.body.take_closure() });
+            }
             self.front().complete(Outcome::Cancelled(reason));
         }
     }
