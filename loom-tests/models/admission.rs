@@ -63,51 +63,40 @@ impl Rig {
 
     /// Starts a ticket, if there is one.
     fn redeem(&self) -> bool {
-        let Some(left) = self.tickets.get().checked_sub(1) else { return false };
-        self.tickets.set(left);
-        let redeemed = self.queue.redeem();
-        if redeemed.again {
-            self.tickets.set(self.tickets.get() + 1);
-        }
-        drop(redeemed.told);
-        self.leave(redeemed.roots);
-        let mut entry = redeemed.entry;
-        while let Some(id) = entry {
-            ledger::run(id);
-            self.leave(1);
-            self.is_kept();
-            let next = self.queue.next(1);
-            drop((next.told, next.keeper));
-            self.leave(next.roots);
-            entry = next.entry;
-        }
-        true
+        self.redeem_by(|_| true)
     }
 
-    /// A worker takes what it finds, as long as it finds something, and runs what nobody has claimed.
-    fn redeem_claimed(&self, claims: &Claims) -> bool {
+    /// The same, by a worker that runs what it can claim, and goes on with one entry more.
+    fn redeem_by(&self, claims: impl Fn(usize) -> bool) -> bool {
         let Some(left) = self.tickets.get().checked_sub(1) else { return false };
         self.tickets.set(left);
         let redeemed = self.queue.redeem();
         self.tickets.set(self.tickets.get() + usize::from(redeemed.again));
         drop(redeemed.told);
         self.leave(redeemed.roots);
-        let mut entry = redeemed.entry;
-        while let Some(id) = entry {
-            let has_run = claims.claim(id);
-            if has_run {
-                ledger::run(id);
-                self.leave(1);
-                self.is_kept();
-            } else {
-                self.leave(self.queue.cancelled());
-            }
-            let next = self.queue.next(usize::from(has_run));
-            drop((next.told, next.keeper));
-            self.leave(next.roots);
-            entry = next.entry;
+        let Some(first) = redeemed.entry else { return true };
+        let has_run = self.run(first, &claims);
+        let next = self.queue.next(has_run);
+        drop((next.told, next.keeper));
+        self.leave(next.roots);
+        if let Some(second) = next.entry {
+            let has_run = self.run(second, &claims);
+            drop(self.queue.give_back(has_run));
         }
         true
+    }
+
+    /// How many closures are to be given back for that entry: one, unless somebody else has claimed it.
+    fn run(&self, id: usize, claims: impl Fn(usize) -> bool) -> usize {
+        let has_run = claims(id);
+        if has_run {
+            ledger::run(id);
+            self.leave(1);
+            self.is_kept();
+        } else {
+            self.leave(self.queue.cancelled());
+        }
+        usize::from(has_run)
     }
 
     /// Drops that entry unless it has been claimed, and has it out of the queue if it is there.
@@ -321,12 +310,12 @@ pub(super) fn abort_against_the_last_that_is_given_back() {
     let claims = Rc::new(Claims::default());
     assert!(rig.push(0, None) && rig.push(1, None));
     let (worker, its_claims) = (Rc::clone(&rig), Rc::clone(&claims));
-    let worker = spawn(move || while worker.redeem_claimed(&its_claims) {});
+    let worker = spawn(move || while worker.redeem_by(|id| its_claims.claim(id)) {});
     rig.abort_claimed(1, &claims);
     assert!(rig.push(2, None));
     rig.abort_claimed(0, &claims);
     join(worker);
-    while rig.redeem_claimed(&claims) {}
+    while rig.redeem_by(|id| claims.claim(id)) {}
     rig.finish();
     ledger::all_ran(3);
 }
