@@ -95,6 +95,7 @@ where
         return unsafe { allocate(closure, owner) };
     }
     // Aligned to more than a cell is: captured values that are, are rare.
+    const { assert!(Cell::<Box<F>, T, O>::SHARES_FRONT) };
     let closure = Box::new(closure);
     // SAFETY: the caller's.
     unsafe { allocate(closure, owner) }
@@ -109,7 +110,8 @@ where
     T: Send,
     O: Owner,
 {
-    const { assert!(Cell::<F, T, O>::SHARES_FRONT) };
+    // Not in a `const` block: this function is compiled for every closure, and called only for those.
+    assert!(Cell::<F, T, O>::SHARES_FRONT, "the slot is where no front has it");
     // A reference to a front must not reach what the queue entry writes.
     const { assert!(size_of::<Front<T>>() <= offset_of!(Cell<F, T, O>, owner)) };
     let (place, source) = slab::allocate::<Cell<F, T, O>>();
