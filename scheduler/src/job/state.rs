@@ -269,7 +269,7 @@ impl Core {
         // Relaxed: the caller's own party keeps the cell alive, and nothing is handed on.
         let before = core.state.fetch_add(ABORTER, Ordering::Relaxed);
         if before > usize::MAX / 2 {
-            // So many have been leaked that the count would wrap, as one of `Arc`s could.
+            // So many have been leaked that the count would wrap: as `Arc` does.
             std::process::abort();
         }
         Aborter::new(this)
