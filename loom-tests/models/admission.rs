@@ -63,29 +63,61 @@ impl Rig {
 
     /// Starts a ticket, if there is one.
     fn redeem(&self) -> bool {
+        self.redeem_by(|_| true)
+    }
+
+    /// The same, by a worker that runs what it can claim, and goes on with one entry more.
+    fn redeem_by(&self, claims: impl Fn(usize) -> bool) -> bool {
         let Some(left) = self.tickets.get().checked_sub(1) else { return false };
         self.tickets.set(left);
         let redeemed = self.queue.redeem();
-        if redeemed.again {
-            self.tickets.set(self.tickets.get() + 1);
-        }
+        self.tickets.set(self.tickets.get() + usize::from(redeemed.again));
         drop(redeemed.told);
         self.leave(redeemed.roots);
-        let mut entry = redeemed.entry;
-        while let Some(id) = entry {
-            ledger::run(id);
-            self.leave(1);
-            assert_eq!(
-                Rc::strong_count(&self.owner),
-                2,
-                "what has not been given back has no keeper"
-            );
-            let next = self.queue.next(1);
-            drop((next.told, next.keeper));
-            self.leave(next.roots);
-            entry = next.entry;
+        let Some(first) = redeemed.entry else { return true };
+        let has_run = self.run(first, &claims);
+        let next = self.queue.next(has_run);
+        drop((next.told, next.keeper));
+        self.leave(next.roots);
+        if let Some(second) = next.entry {
+            let has_run = self.run(second, &claims);
+            drop(self.queue.give_back(has_run));
         }
         true
+    }
+
+    /// How many closures are to be given back for that entry: one, unless somebody else has claimed it.
+    fn run(&self, id: usize, claims: impl Fn(usize) -> bool) -> usize {
+        let has_run = claims(id);
+        if has_run {
+            ledger::run(id);
+            self.leave(1);
+            self.is_kept();
+        } else {
+            self.leave(self.queue.cancelled());
+        }
+        usize::from(has_run)
+    }
+
+    /// Drops that entry unless it has been claimed, and has it out of the queue if it is there.
+    fn abort_claimed(&self, id: usize, claims: &Claims) {
+        if !claims.claim(id) {
+            return;
+        }
+        ledger::run(id);
+        let (entry, told) = self.queue.remove(id as u64);
+        drop(told);
+        if entry.is_some() {
+            self.leave(self.queue.cancelled());
+        }
+        self.is_kept();
+        drop(self.queue.give_back(1));
+    }
+
+    /// Whoever has not given a closure back may use the owner.
+    fn is_kept(&self) {
+        let kept = Rc::strong_count(&self.owner) == 2;
+        assert!(kept, "what has not been given back has no keeper");
     }
 
     /// An entry that is out of the queue is dropped unrun.
@@ -119,6 +151,17 @@ impl Rig {
         assert_eq!(self.queue.figures().len, 0, "an entry is left without a ticket");
         assert_eq!(self.roots.get(), 0, "a root is left");
         assert_eq!(Rc::strong_count(&self.owner), 1, "the keeper is left");
+    }
+}
+
+/// Who has claimed an entry's closure, which somebody else may have taken out of the queue.
+#[derive(Default)]
+struct Claims([Cell<bool>; 3]);
+
+impl Claims {
+    /// No choice of the model's: the cells' own models have it.
+    fn claim(&self, id: usize) -> bool {
+        !self.0[id].replace(true)
     }
 }
 
@@ -258,4 +301,43 @@ pub(super) fn tickets_against_push() {
     join(worker);
     rig.finish();
     ledger::all_ran(3);
+}
+
+/// The owner is kept as long as a closure has neither run nor been dropped, whoever of the two gives the
+/// last one back: who aborts one that has been taken out already, or who has taken it.
+pub(super) fn abort_against_the_last_that_is_given_back() {
+    let rig = Rig::new(3, 1);
+    let claims = Rc::new(Claims::default());
+    assert!(rig.push(0, None) && rig.push(1, None));
+    let (worker, its_claims) = (Rc::clone(&rig), Rc::clone(&claims));
+    let worker = spawn(move || while worker.redeem_by(|id| its_claims.claim(id)) {});
+    rig.abort_claimed(1, &claims);
+    assert!(rig.push(2, None));
+    rig.abort_claimed(0, &claims);
+    join(worker);
+    while rig.redeem_by(|id| claims.claim(id)) {}
+    rig.finish();
+    ledger::all_ran(3);
+}
+
+/// What is taken back keeps the owner until it has been used; what was left to the workers does not.
+pub(super) fn take_back_against_take() {
+    let rig = Rig::new(2, 1);
+    assert!(rig.push(0, None) && rig.push(1, None));
+    let worker = Rc::clone(&rig);
+    let worker = spawn(move || while worker.redeem() {});
+    drop(rig.queue.close());
+    let emptied = rig.queue.take_all(false);
+    drop(emptied.told);
+    rig.leave(emptied.roots);
+    emptied.entries.iter().for_each(|_| rig.leave(rig.queue.cancelled()));
+    join(worker);
+    while rig.redeem() {}
+    for (_, id) in emptied.entries {
+        rig.is_kept();
+        ledger::run(id);
+        drop(rig.queue.give_back(1));
+    }
+    rig.finish();
+    ledger::all_ran(2);
 }

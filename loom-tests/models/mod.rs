@@ -12,6 +12,7 @@ mod completion;
 mod deque;
 pub mod differential;
 mod elastic;
+mod executor;
 mod fork;
 mod head;
 mod latch;
@@ -147,6 +148,13 @@ models! {
         give_up_against_take: None,
         calm_waiter_against_takes: None,
         tickets_against_push: None,
+        abort_against_the_last_that_is_given_back: None,
+        take_back_against_take: None,
+    }
+    executor {
+        executor_dropped_against_its_closure: Some(3),
+        executor_aborted_closure_against_a_ticket: Some(3),
+        executor_taken_back_against_a_ticket: Some(3),
     }
     fork {
         stack_job_against_its_frame_leaving: None,

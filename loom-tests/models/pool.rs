@@ -22,7 +22,7 @@ fn pool(workers: usize) -> ThreadPool {
 }
 
 /// A pool whose workers are all asleep when the search begins.
-fn sleeping_pool(workers: usize) -> ThreadPool {
+pub(super) fn sleeping_pool(workers: usize) -> ThreadPool {
     loom::stop_exploring();
     let pool = pool(workers);
     while pool.registry().sleep().word().peek().sleeping() != workers as u64 {

@@ -145,6 +145,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("TokenWaiterUnseen", "cancel_against_wait"),
     Seeded::new("CellLookRelaxed", "cell_value_taken_beside_an_aborter"),
     Seeded::new("CellDiscardsUnset", "cell_handle_dropped_against_an_aborter"),
+    Seeded::new("CellOutcomeOverClosure", "cell_abort_against_start"),
     Seeded::new("CellAborterNoAcquire", "cell_aborter_against_completion"),
     Seeded::new("CellAborterNoRelease", "cell_aborter_against_completion"),
     Seeded::new("ReadyLooksOnce", "completions_against_next"),
@@ -161,6 +162,10 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("AdmitTicketEnds", "tickets_against_push"),
     Seeded::new("AdmitNextTakesAll", "tickets_against_push"),
     Seeded::new("AdmitKeepsOwner", "tickets_against_push"),
+    Seeded::new("AdmitKeptUncounted", "abort_against_the_last_that_is_given_back"),
+    Seeded::new("StayKeeps", "executor_aborted_closure_against_a_ticket"),
+    Seeded::new("RedeemKeeps", "executor_dropped_against_its_closure"),
+    Seeded::new("CancelledGivenBackTwice", "executor_aborted_closure_against_a_ticket"),
     Seeded::new("AdmitOwesNothing", "abort_against_take"),
 ];
 

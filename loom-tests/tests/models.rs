@@ -148,6 +148,12 @@ models! {
     give_up_against_take,
     calm_waiter_against_takes,
     tickets_against_push,
+    abort_against_the_last_that_is_given_back,
+    take_back_against_take,
+
+    executor_dropped_against_its_closure,
+    executor_aborted_closure_against_a_ticket,
+    executor_taken_back_against_a_ticket,
 
     stack_job_against_its_frame_leaving,
     join_against_a_thief,

@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::sync::{Arc, mpsc, thread};
-use support::{each_size, each_size_from_two, pool, silence_thrown, throw, wait_until, watchdog};
+use support::{
+    Stuck, each_size, each_size_from_two, pool, silence_thrown, throw, wait_until, watchdog,
+};
 
 /// A token that is cancelled: who asks sees whether it has it.
 fn cancelled() -> CancellationToken {
@@ -508,5 +510,59 @@ fn beside_a_shutdown() {
         is_started.recv().expect("it sends");
         let _ = pool.shutdown(scheduler::Shutdown::Abort);
         assert!(!handle.join().expect("no panic"), "the token itself is not cancelled");
+    });
+}
+
+/// A submission that makes room for itself runs another closure on top of the task that submits, one that
+/// its policy leaves to the caller runs there as well, and so does one that was handed back: none of them is
+/// a part of that task.
+#[test]
+fn what_a_task_runs_for_others_has_none() {
+    watchdog("what_a_task_runs_for_others_has_none", || {
+        for policy in [RejectionPolicy::Block, RejectionPolicy::CallerRuns] {
+            let pool = pool(1);
+            let executor = Executor::builder(&pool).queue_capacity(1).on_full(policy.clone());
+            let executor = executor.build().unwrap();
+            let submit = || {
+                cancelled().run(|| {
+                    let handles = [(); 4].map(|()| executor.submit(has_none).unwrap());
+                    has_token();
+                    let tasks = executor.shutdown_now();
+                    tasks.into_iter().for_each(|task| task.run());
+                    has_token();
+                    handles
+                })
+            };
+            pool.install(submit).into_iter().for_each(|handle| handle.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn what_an_outside_thread_runs_for_others_has_none() {
+    watchdog("what_an_outside_thread_runs_for_others_has_none", || {
+        let pool = pool(1);
+        let stuck = Stuck::new(&pool, 1);
+        let executor = Executor::builder(&pool).queue_capacity(1);
+        let executor = executor.on_full(RejectionPolicy::CallerRuns).build().unwrap();
+        let elastic = Elastic::builder().max_threads(1).queue_capacity(1);
+        let elastic = elastic.on_full(RejectionPolicy::CallerRuns).build().unwrap();
+        let (go, gone) = mpsc::channel::<()>();
+        let busy = elastic.submit(move || gone.recv().is_err()).unwrap();
+        let run = || {
+            let bounded = [(); 4].map(|()| executor.submit(has_none).unwrap());
+            let blocking = [(); 4].map(|()| elastic.submit(has_none).unwrap());
+            let spawned = pool.spawn(has_none);
+            has_token();
+            let tasks = executor.shutdown_now().into_iter().chain(pool.shutdown_now());
+            tasks.for_each(|task| task.run());
+            has_token();
+            bounded.into_iter().chain(blocking).chain([spawned])
+        };
+        let handles = cancelled().run(run);
+        stuck.release();
+        drop(go);
+        handles.for_each(|handle| handle.join().unwrap());
+        assert!(busy.join().unwrap());
     });
 }

@@ -3,9 +3,9 @@
 use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
-use crate::pool::carried::put_away;
 use crate::pool::running::Running;
 use crate::span;
+use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
 use std::mem;
@@ -151,8 +151,6 @@ impl Owner for Admission {
         // Run by somebody who is no worker, or of another pool.
         let Some((core, worker)) = own else { return unwind::catch(closure) };
         if self.role != Role::Queued {
-            // It is no part of the task that submits it.
-            let _put_away = put_away(worker.seated());
             return unwind::catch(|| core.registry.run_root(self.site, closure));
         }
         let slot = &core.slots[worker.index()];
@@ -197,7 +195,7 @@ impl Owner for Admission {
         if self.role == Role::Queued {
             core.leave(worker, fate);
         }
-        if fate == Fate::Ran {
+        if fate == Fate::Ran || fault::is(Fault::CancelledGivenBackTwice) {
             // SAFETY: the pointer is of an `Arc`, and the closure has just run.
             unsafe { Core::has_run(self.core, worker) };
         }

@@ -23,6 +23,7 @@ use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
 use crate::pool::worker::Worker;
+use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
@@ -31,7 +32,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-/// So many closures a worker runs one after the other before it looks at the pool's other work.
+/// So many closures a worker runs one after the other, at most, before it looks at the pool's other work.
 const RUN_AT_ONCE: usize = 16;
 
 /// The shared part of an executor.
@@ -204,7 +205,7 @@ impl Core {
         let slot = &*this.slots[worker.index()];
         slot.redeeming.add(1);
         entry.into_job().run();
-        while more != 0 {
+        while more != 0 && worker.goes_on() {
             more -= 1;
             let Next { entry, roots, told, keeper } = this.queue.next(slot.take_has_run());
             drop((told, keeper));
@@ -214,7 +215,7 @@ impl Core {
         }
         slot.redeeming.set(slot.redeeming.get() - 1);
         let has_run = slot.take_has_run();
-        if has_run != 0 {
+        if has_run != 0 && !fault::is(Fault::RedeemKeeps) {
             drop(this.queue.give_back(has_run));
         }
     }
@@ -282,6 +283,9 @@ impl Core {
         if let Some(entry) = entry {
             // Finds the closure claimed.
             entry.into_job().run();
+        }
+        if fault::is(Fault::StayKeeps) {
+            return;
         }
         let keeper = core.queue.give_back(1);
         unwind::drop_quietly((keeper, core));

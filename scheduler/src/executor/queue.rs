@@ -257,7 +257,9 @@ impl<E, K> Queue<E, K> {
         }
         debug_assert!(state.entries.len() + state.granted <= self.capacity);
         state.high_water = state.high_water.max(state.entries.len());
-        state.kept_for += rooms;
+        if state.keeper.is_none() || !fault::is(Fault::AdmitKeptUncounted) {
+            state.kept_for += rooms;
+        }
         state.keeper.get_or_insert_with(keeper);
         let wanted = state.entries.len().min(self.max_tickets);
         let tickets = wanted.saturating_sub(state.tickets);

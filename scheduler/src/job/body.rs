@@ -15,8 +15,8 @@ pub(super) union Body<F, T> {
     closure: ManuallyDrop<UnsafeCell<ManuallyDrop<F>>>,
 }
 
-/// The place of the outcome.
-#[repr(transparent)]
+/// The place of the outcome. With a cell's alignment a front ends with it, before the cell's owner.
+#[repr(C, align(8))]
 pub(super) struct Slot<T>(UnsafeCell<ManuallyDrop<Outcome<T>>>);
 
 impl<F, T> Body<F, T> {
@@ -29,15 +29,15 @@ impl<F, T> Body<F, T> {
     /// # Safety
     ///
     /// 1. The closure is the caller's, and has not been taken.
-    pub(super) unsafe fn take_closure(&self) -> Option<F> {
+    pub(super) unsafe fn take_closure(&self) -> F {
         // SAFETY: (1).
         let closure = unsafe { &self.closure };
-        Some(closure.with_mut(|closure| {
+        closure.with_mut(|closure| {
             // SAFETY: (1): nobody else uses it.
             let closure = unsafe { &mut *closure };
             // SAFETY: (1): it is taken once.
             unsafe { ManuallyDrop::take(closure) }
-        }))
+        })
     }
 }
 

@@ -1,8 +1,18 @@
 //! [`body`](super::body) for the checkers: closure and outcome side by side, since loom's cells are of
-//! one type each, and a seeded fault must not take the one for the other. Each access counts as one to both.
+//! one type each, and a seeded fault must not take the one for the other. Each access counts as one to both,
+//! and what would be there in the one place is noted: so a model fails that would take the one for the other.
 
 use super::cell::Outcome;
 use crate::sync::UnsafeCell;
+
+/// What is in the place that the two have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Closure,
+    /// The closure has been taken.
+    Nothing,
+    Outcome,
+}
 
 /// Closure and outcome of a cell.
 #[repr(C)]
@@ -14,42 +24,46 @@ pub(super) struct Body<F, T> {
 /// The place of the outcome.
 #[repr(C)]
 pub(super) struct Slot<T> {
-    /// The place that the two have in common.
-    place: UnsafeCell<()>,
+    place: UnsafeCell<Held>,
     outcome: UnsafeCell<Option<Outcome<T>>>,
 }
 
 impl<F, T> Body<F, T> {
     pub(super) fn new(closure: F) -> Self {
-        let slot = Slot { place: UnsafeCell::new(()), outcome: UnsafeCell::new(None) };
+        let slot = Slot { place: UnsafeCell::new(Held::Closure), outcome: UnsafeCell::new(None) };
         Self { slot, closure: UnsafeCell::new(Some(closure)) }
     }
 
-    /// Takes the closure out. `None`: by a seeded fault it has been taken.
+    /// Takes the closure out.
     ///
     /// # Safety
     ///
-    /// 1. The closure is the caller's.
-    pub(super) unsafe fn take_closure(&self) -> Option<F> {
-        self.slot.place.with_mut(|_| ());
+    /// 1. The closure is the caller's, and has not been taken.
+    pub(super) unsafe fn take_closure(&self) -> F {
+        self.slot.turns(Held::Closure, Held::Nothing);
         self.closure.with_mut(|closure| {
             // SAFETY: (1).
-            unsafe { &mut *closure }.take()
+            unsafe { &mut *closure }.take().expect("it was there")
         })
     }
 }
 
 impl<T> Slot<T> {
-    fn with<R>(&self, f: impl FnOnce(*mut Option<Outcome<T>>) -> R) -> R {
-        self.place.with_mut(|_| ());
-        self.outcome.with_mut(f)
+    /// Whoever uses the place expects this there, and leaves that.
+    fn turns(&self, before: Held, after: Held) {
+        self.place.with_mut(|held| {
+            // SAFETY: the checker fails if this access is not exclusive.
+            let held = std::mem::replace(unsafe { &mut *held }, after);
+            assert_eq!(held, before, "not what is in the cell");
+        });
     }
 
     /// # Safety
     ///
-    /// 1. The slot is the caller's.
+    /// 1. The slot is the caller's, and holds nothing.
     pub(super) unsafe fn write(&self, outcome: Outcome<T>) {
-        self.with(|slot| {
+        self.turns(Held::Nothing, Held::Outcome);
+        self.outcome.with_mut(|slot| {
             // SAFETY: (1).
             unsafe { *slot = Some(outcome) }
         });
@@ -59,9 +73,10 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     ///
-    /// 1. The outcome is the caller's.
+    /// 1. The outcome has been written, and is the caller's.
     pub(super) unsafe fn take(&self) -> Outcome<T> {
-        self.with(|slot| {
+        self.turns(Held::Outcome, Held::Outcome);
+        self.outcome.with_mut(|slot| {
             // SAFETY: (1).
             let outcome = unsafe { &mut *slot }.replace(Outcome::Taken);
             outcome.expect("nobody takes it before it has been written")
@@ -74,7 +89,8 @@ impl<T> Slot<T> {
     ///
     /// 1. As [`take`](Self::take).
     pub(super) unsafe fn has_panicked(&self) -> bool {
-        self.with(|slot| {
+        self.turns(Held::Outcome, Held::Outcome);
+        self.outcome.with_mut(|slot| {
             // SAFETY: (1).
             matches!(unsafe { &*slot }, Some(Outcome::Panicked(_)))
         })

@@ -9,6 +9,7 @@ pub(crate) use super::state::Reason;
 use super::state::{Core, Found, Operation, QUEUED};
 use super::{Header, JobRef, slab};
 use crate::latch::Latch;
+use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload};
 use std::cell::Cell as Plain;
 use std::mem::{self, offset_of};
@@ -94,6 +95,7 @@ where
         return unsafe { allocate(closure, owner) };
     }
     // Aligned to more than a cell is: captured values that are, are rare.
+    const { assert!(Cell::<Box<F>, T, O>::SHARES_FRONT) };
     let closure = Box::new(closure);
     // SAFETY: the caller's.
     unsafe { allocate(closure, owner) }
@@ -108,7 +110,10 @@ where
     T: Send,
     O: Owner,
 {
-    const { assert!(Cell::<F, T, O>::SHARES_FRONT) };
+    // Not in a `const` block: this function is compiled for every closure, and called only for those.
+    assert!(Cell::<F, T, O>::SHARES_FRONT, "the slot is where no front has it");
+    // A reference to a front must not reach what the queue entry writes.
+    const { assert!(size_of::<Front<T>>() <= offset_of!(Cell<F, T, O>, owner)) };
     let (place, source) = slab::allocate::<Cell<F, T, O>>();
     let header = Header { run: Cell::<F, T, O>::run };
     let cell_value = Cell {
@@ -151,7 +156,7 @@ where
                 let closure = unsafe { cell.body.take_closure() };
                 // SAFETY: the queue entry is this call's: the last party.
                 unsafe { Self::free(this, source) };
-                closure.map_or(Fate::Cancelled, |closure| run_detached(closure, owner))
+                run_detached(closure, owner)
             }
             Found::Aborted(source) => {
                 // What the aborter has left says that it was one, and needs no drop.
@@ -173,7 +178,7 @@ where
     /// Runs or cancels the claimed closure, and tells the handle.
     fn execute(&self) -> Fate {
         // SAFETY: the closure is the claimer's.
-        let Some(closure) = (unsafe { self.body.take_closure() }) else { return Fate::Cancelled };
+        let closure = unsafe { self.body.take_closure() };
         let owner = self.owner.get();
         let (outcome, fate) = if owner.cancels() {
             unwind::drop_quietly(closure);
@@ -237,8 +242,10 @@ where
 
     fn cancel(&self, reason: Reason) {
         if self.core.claim() {
-            // SAFETY: the closure is the claimer's.
-            unwind::drop_quietly(unsafe { self.body.take_closure() });
+            if !fault::is(Fault::CellOutcomeOverClosure) {
+                // SAFETY: the closure is the claimer's.
+                unwind::drop_quietly(unsafe { self.body.take_closure() });
+            }
             self.front().complete(Outcome::Cancelled(reason));
         }
     }

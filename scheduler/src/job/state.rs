@@ -267,7 +267,11 @@ impl Core {
         // SAFETY: (1): the cell is alive.
         let core = unsafe { this.as_ref() };
         // Relaxed: the caller's own party keeps the cell alive, and nothing is handed on.
-        core.state.fetch_add(ABORTER, Ordering::Relaxed);
+        let before = core.state.fetch_add(ABORTER, Ordering::Relaxed);
+        if before > usize::MAX / 2 {
+            // So many have been leaked that the count would wrap: as `Arc` does.
+            std::process::abort();
+        }
         Aborter::new(this)
     }
 }

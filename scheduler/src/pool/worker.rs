@@ -293,6 +293,17 @@ impl Worker {
         self.take_inbox().or_else(|| self.take_injected()).or_else(|| self.take_own_oldest())
     }
 
+    /// Whether the job that runs may go on with what could be a job of its own. That counts as a pick, so
+    /// that what has waited longest does not wait for more of them.
+    pub(crate) fn goes_on(&self) -> bool {
+        let picks = self.picks.get().wrapping_add(1);
+        let goes_on = !picks.is_multiple_of(FAIR_INTERVAL);
+        if goes_on {
+            self.picks.set(picks);
+        }
+        goes_on
+    }
+
     /// The oldest job of the own deque, which newer ones could keep from running for ever.
     fn take_own_oldest(&self) -> Option<JobRef> {
         match self.registry.slot(self.index).stealer.steal() {

@@ -131,6 +131,7 @@ faults! {
     CellHandleNoRelease: "cell: a handle without aborters ends with Acquire alone",
     CellLookRelaxed: "cell: a party looks relaxed whether the other has ended",
     CellDiscardsUnset: "cell: a party drops an outcome that is being written",
+    CellOutcomeOverClosure: "cell: who aborts a closure writes that over it, and has not taken it",
     CellAborterNoAcquire: "cell: an aborter ends with Release alone",
     CellAborterNoRelease: "cell: an aborter ends with Acquire alone",
     TokenReadRelaxed: "token: `is_cancelled` reads relaxed",
@@ -152,6 +153,10 @@ faults! {
     AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
     AdmitNextTakesAll: "executor: a worker goes on with an entry that a ticket will come for",
     AdmitKeepsOwner: "executor: the last closure that is given back does not let go of its executor",
+    AdmitKeptUncounted: "executor: a closure that comes while the executor is kept is not counted as one that keeps it",
+    StayKeeps: "executor: a closure that is dropped unrun is not given back",
+    RedeemKeeps: "executor: the last closures that a worker has run are not given back",
+    CancelledGivenBackTwice: "executor: a closure that was dropped unrun is given back once more by whoever uses its entry up",
     AdmitOwesNothing: "executor: the root of a cancelled entry does not wait for its ticket",
 }
 

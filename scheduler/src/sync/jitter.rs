@@ -221,7 +221,6 @@ mod atomics {
     }
 
     arithmetic! {
-        AtomicU8, u8, fetch_or, fetch_and;
         AtomicU64, u64, fetch_add, fetch_sub, fetch_or;
         AtomicUsize, usize, fetch_add, fetch_sub, fetch_or, fetch_and;
     }

@@ -2,6 +2,7 @@
 
 use crate::job::party::Orphan;
 use crate::pool::ThreadPool;
+use crate::pool::carried;
 use std::fmt;
 
 /// A submitted closure that a `shutdown_now` has taken back before it began to run. Its handle waits
@@ -42,8 +43,8 @@ impl Task {
         Self(orphan)
     }
 
-    /// Runs the closure on the calling thread, as a part of the caller's task if that has a
-    /// [token](crate::CancellationToken::run). Its value, or its panic, goes to its handle.
+    /// Runs the closure on the calling thread. Its value, or its panic, goes to its handle. It is no part
+    /// of the caller's task, and does not have its [token](crate::CancellationToken::run).
     ///
     /// # On a worker
     ///
@@ -67,7 +68,7 @@ impl Task {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn run(self) {
-        self.0.run();
+        carried::run_apart(|| self.0.run());
     }
 }
 

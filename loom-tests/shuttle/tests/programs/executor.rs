@@ -3,7 +3,7 @@
 use super::ledger::{self, Drops};
 use super::search::count;
 use super::tree::{pool, usable, work};
-use scheduler_shuttle::{Executor, JoinHandle, RejectionPolicy, Shutdown};
+use scheduler_shuttle::{Executor, JoinHandle, RejectionPolicy, Shutdown, Verdict};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::thread;
 use std::pin::Pin;
@@ -14,20 +14,28 @@ use std::time::Duration;
 const THREADS: usize = 3;
 const JOBS: usize = 6;
 
+/// What an executor's clones share, in the ledger.
+const CORE: usize = 1000;
+
 /// Threads and jobs submit to two executors with little room, in all ways; abort, or wait; the
-/// executors end, or their pool does. Each closure runs once or is dropped, and the pool ends.
+/// executors end, or their pool does. Each closure runs once or is dropped, and the pool ends. What the
+/// executors' clones share is gone then.
 pub(crate) fn executors_at_random() {
     let mut rng = thread_rng();
     let pool = Arc::new(pool(rng.gen_range(1..4)));
-    let policies = [
-        RejectionPolicy::Block,
-        RejectionPolicy::BlockFor(Duration::from_millis(1)),
-        RejectionPolicy::CallerRuns,
-        RejectionPolicy::DiscardOldest,
+    let verdicts = [
+        Verdict::Block,
+        Verdict::BlockFor(Duration::from_millis(1)),
+        Verdict::CallerRuns,
+        Verdict::DiscardOldest,
     ];
     let executor = |rng: &mut shuttle::rand::rngs::ThreadRng| {
         let builder = Executor::builder(&pool).queue_capacity(rng.gen_range(1..4));
-        let policy = policies[rng.gen_range(0..policies.len())].clone();
+        let (verdict, core) = (verdicts[rng.gen_range(0..verdicts.len())], Drops::new(CORE));
+        let policy = RejectionPolicy::custom(move |_| {
+            let _ = &core;
+            verdict
+        });
         builder.on_full(policy).build().expect("it has room")
     };
     let executors = [executor(&mut rng), executor(&mut rng)];
@@ -42,12 +50,19 @@ pub(crate) fn executors_at_random() {
         let mode = if rng.gen_bool(0.5) { Shutdown::Drain } else { Shutdown::CancelQueued };
         let _ = pool.shutdown(mode);
     }
+    let mut elsewhere = Vec::new();
     if rng.gen_bool(0.5) {
-        drop(executors[0].shutdown_now());
+        for task in executors[0].shutdown_now() {
+            match rng.gen_range(0..3) {
+                0 => drop(task),
+                1 => task.run(),
+                _ => elsewhere.push(thread::spawn(|| task.run())),
+            }
+        }
     }
     let mode = if rng.gen_bool(0.5) { Shutdown::Drain } else { Shutdown::CancelQueued };
     let _ = executors[1].shutdown(mode);
-    users.into_iter().for_each(|user| user.join().expect("its panic ends all"));
+    users.into_iter().chain(elsewhere).for_each(|user| user.join().expect("its panic ends all"));
     for executor in &executors {
         let _ = executor.shutdown(Shutdown::Drain);
         let metrics = executor.metrics();

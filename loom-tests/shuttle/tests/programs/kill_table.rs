@@ -115,6 +115,18 @@ const FOUND_BY: &[Seeded] = &[
     pct("AdmitCloseTellsNobody", "executors_at_random"),
     random("AdmitTicketEnds", "executors_at_random"),
     pct("AdmitTicketEnds", "executors_at_random"),
+    random("AdmitKeepsOwner", "executors_at_random"),
+    pct("AdmitKeepsOwner", "executors_at_random"),
+    random("AdmitKeptUncounted", "executors_at_random"),
+    pct("AdmitKeptUncounted", "executors_at_random"),
+    random("StayKeeps", "executors_at_random"),
+    pct("StayKeeps", "executors_at_random"),
+    random("RedeemKeeps", "executors_at_random"),
+    pct("RedeemKeeps", "executors_at_random"),
+    random("CancelledGivenBackTwice", "executors_at_random"),
+    pct("CancelledGivenBackTwice", "executors_at_random"),
+    random("CellOutcomeOverClosure", "handles_at_random"),
+    pct("CellOutcomeOverClosure", "handles_at_random"),
 ];
 
 /// Faults that are none where all operations are sequentially consistent.
@@ -190,6 +202,7 @@ const NOT_HERE: &[(&str, &str)] = &[
         "AdmitUntoldForgotten",
         "who is not told looks for itself in the end; loom's models have no clock",
     ),
+    ("AdmitNextTakesAll", "leaves a ticket without a root, as the next one does"),
     (
         "AdmitOwesNothing",
         "leaves a ticket in a pool that has ended: no program looks there; loom's does",
