@@ -42,7 +42,7 @@
 
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, lock_patiently};
 use std::collections::VecDeque;
 use std::mem;
 
@@ -232,7 +232,7 @@ impl<E, K> Queue<E, K> {
         keeper: impl FnOnce() -> K,
         mut make: impl FnMut(u64) -> E,
     ) -> Pushed<E> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         if state.closed && !fault::is(Fault::AdmitIgnoresClose) {
             return Pushed::Closed;
         }
@@ -271,7 +271,7 @@ impl<E, K> Queue<E, K> {
     /// Stands in line for `rooms`, at most the capacity; told at once if there is room now. `None`: the
     /// queue is closed.
     pub(crate) fn stand(&self, rooms: usize, stance: Stance) -> Option<Place> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         if state.closed {
             return None;
         }
@@ -293,7 +293,7 @@ impl<E, K> Queue<E, K> {
 
     /// For who looks: whether its place has been told, or would be in the end.
     pub(crate) fn is_given(&self, place: &Place) -> bool {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         if state.line.binary_search_by_key(&place.number, |(number, _)| *number).is_ok() {
             return false;
         }
@@ -303,7 +303,7 @@ impl<E, K> Queue<E, K> {
 
     /// Leaves the line. What was kept for the place goes to the next.
     pub(crate) fn give_up(&self, place: &Place) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         match state.line.binary_search_by_key(&place.number, |(number, _)| *number) {
             Ok(index) => _ = state.line.remove(index),
             Err(_) if place.stance != Stance::Asks && !state.closed => state.granted -= place.rooms,
@@ -321,7 +321,7 @@ impl<E, K> Queue<E, K> {
 
     /// A ticket has started: the oldest entry.
     pub(crate) fn redeem(&self) -> Redeemed<E> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         state.tickets -= 1;
         let entry = state.entries.pop_front().map(|(_, entry)| entry);
         let again = state.entries.len() > state.tickets && state.tickets < self.max_tickets;
@@ -341,7 +341,7 @@ impl<E, K> Queue<E, K> {
     /// After a ticket's entry, the next oldest, if there is one for which there is no ticket. So many
     /// closures are given back.
     pub(crate) fn next(&self, given_back: usize) -> Next<E, K> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         let keeper = state.give_back(given_back);
         if state.entries.len() <= state.tickets && !fault::is(Fault::AdmitNextTakesAll) {
             return Next { entry: None, roots: 0, told: Told::default(), keeper };
@@ -354,12 +354,12 @@ impl<E, K> Queue<E, K> {
     /// So many closures have run, or were dropped. The keeper is to be dropped, if it comes.
     #[must_use]
     pub(crate) fn give_back(&self, closures: usize) -> Option<K> {
-        self.state.lock().unwrap().give_back(closures)
+        lock_patiently(&self.state).give_back(closures)
     }
 
     /// Takes that entry out, if it is still in.
     pub(crate) fn remove(&self, number: u64) -> (Option<E>, Told) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         let found = state.entries.binary_search_by_key(&number, |(number, _)| *number);
         let removed = found.ok().and_then(|index| state.entries.remove(index));
         let tells = removed.is_some() && !fault::is(Fault::AdmitRemoveTellsNobody);
@@ -370,7 +370,7 @@ impl<E, K> Queue<E, K> {
     /// An entry has ended that did not run: how many roots are to be counted out for it.
     #[must_use]
     pub(crate) fn cancelled(&self) -> usize {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         if fault::is(Fault::AdmitOwesNothing) {
             return 1;
         }
@@ -380,7 +380,7 @@ impl<E, K> Queue<E, K> {
 
     /// Nothing goes in from now on; all who stand in line are told.
     pub(crate) fn close(&self) -> Told {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         state.closed = true;
         if fault::is(Fault::AdmitCloseTellsNobody) {
             return Told::default();
@@ -392,7 +392,7 @@ impl<E, K> Queue<E, K> {
 
     /// Takes everything out that is queued. `by_ticket`: one has started, for that.
     pub(crate) fn take_all(&self, by_ticket: bool) -> Emptied<E> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = lock_patiently(&self.state);
         let entries = mem::take(&mut state.entries);
         state.tickets -= usize::from(by_ticket);
         let roots = state.settle();
@@ -400,11 +400,11 @@ impl<E, K> Queue<E, K> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().unwrap().closed
+        lock_patiently(&self.state).closed
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        self.state.lock().unwrap().figures()
+        lock_patiently(&self.state).figures()
     }
 
     /// The figures, and whether it is closed, without waiting for the lock.

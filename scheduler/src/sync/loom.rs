@@ -6,7 +6,7 @@
 pub(crate) use super::clock::Instant;
 pub(crate) use ended::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, UnsafeCell};
 pub(crate) use loom::sync::atomic::fence;
-pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub(crate) use loom::thread::yield_now;
 pub(crate) use once::OnceLock;
 /// Loom has no statics.

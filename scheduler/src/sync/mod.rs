@@ -25,6 +25,11 @@ mod cell;
 mod clock;
 pub(crate) mod fault;
 pub(crate) mod mask;
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod patience;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+#[path = "patience_checker.rs"]
+mod patience;
 // There are no slabs under these.
 #[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_asan)))]
 mod spare;
@@ -34,6 +39,7 @@ pub(crate) mod start;
 mod volatile;
 
 pub(crate) use imp::*;
+pub(crate) use patience::lock_patiently;
 pub(crate) use std::sync::atomic::Ordering;
 
 /// A statistics counter with one writer. Not part of any protocol, so the models do not

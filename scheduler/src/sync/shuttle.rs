@@ -8,6 +8,7 @@ pub(crate) use super::cell::UnsafeCell;
 pub(crate) use super::clock::Instant;
 pub(crate) use lock::{Condvar, Mutex};
 pub(crate) use shuttle::hint::spin_loop;
+pub(crate) use shuttle::sync::MutexGuard;
 pub(crate) use shuttle::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence,
 };

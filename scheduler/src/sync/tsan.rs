@@ -7,7 +7,7 @@
 
 pub(crate) use arc::Arc;
 pub(crate) use once_cell::sync::OnceCell as OnceLock;
-use parking_lot::MutexGuard;
+pub(crate) use parking_lot::MutexGuard;
 use std::mem::ManuallyDrop;
 use std::sync::{LockResult, TryLockError, TryLockResult};
 
