@@ -4,7 +4,7 @@
 
 mod support;
 
-use scheduler::{JoinHandle, ThreadPool, spawn};
+use scheduler::{JoinHandle, Shutdown, ThreadPool, spawn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use support::sync::{Arc, mpsc, thread};
 use support::{Drops, Stuck, each_size, pool, usable, wait_until, watchdog};
@@ -356,5 +356,38 @@ fn a_handle_outlives_its_pool() {
         assert_eq!(returned.count(), 1);
         drop(kept.join().unwrap());
         assert_eq!(returned.count(), 2);
+    });
+}
+
+/// `execute`: from outside and from a worker, with a panic, and after the end.
+#[test]
+fn a_closure_without_a_handle_runs_once() {
+    watchdog("a_closure_without_a_handle_runs_once", || {
+        let (sender, panics) = mpsc::channel();
+        let handler = move |payload: Box<dyn std::any::Any + Send>| {
+            sender.send(*payload.downcast::<&str>().unwrap()).unwrap();
+        };
+        let pool = ThreadPool::builder().num_threads(2).panic_handler(handler).build().unwrap();
+        let pool = Arc::new(pool);
+        let runs = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let (inner, runs) = (Arc::clone(&pool), Arc::clone(&runs));
+            let outer = move || {
+                let nested = Arc::clone(&runs);
+                runs.fetch_add(1, SeqCst);
+                inner.execute(move || _ = nested.fetch_add(1, SeqCst)).unwrap();
+            };
+            pool.install(|| pool.execute(outer.clone())).unwrap();
+            pool.execute(outer).unwrap();
+        }
+        wait_until(|| runs.load(SeqCst) == 400);
+        pool.execute(|| panic!("nobody waits")).unwrap();
+        assert_eq!(panics.recv().unwrap(), "nobody waits");
+        let report = pool.shutdown(Shutdown::Drain);
+        assert_eq!((report.cancelled, report.stragglers.len()), (0, 0));
+        let late = Arc::clone(&runs);
+        let refused = pool.execute(move || _ = late.fetch_add(1, SeqCst));
+        refused.unwrap_err().into_inner()();
+        assert_eq!(runs.load(SeqCst), 401);
     });
 }

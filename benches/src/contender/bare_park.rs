@@ -2,6 +2,9 @@
 //!
 //! `std`'s `park` and `unpark` are one exchange of a word each and, where the thread sleeps, one call of the
 //! system on that word: on Linux, a bare futex.
+//!
+//! Where the system may choose, it runs the thread on the core of the one that wakes it, which is about to
+//! sleep; the second form is bound to a core, as the workers of a pool are.
 
 use std::{
     sync::{
@@ -46,13 +49,44 @@ impl Pool for BarePark {
 
     /// One thread, as only one is ever woken: the others of a pool would only sleep.
     fn start(_: usize) -> Option<BarePark> {
-        let shared = Arc::new(Shared::default());
-        let worker = Arc::clone(&shared);
-        Some(BarePark { shared, threads: super::start_threads(1, move || worker.work()) })
+        Some(BarePark::with(|| ()))
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
-        let before = self.shared.job.lock().expect("as above").replace(Box::new(job));
+        self.hand_over(Box::new(job));
+    }
+}
+
+/// The same, bound to the first core.
+pub(crate) struct BoundPark(BarePark);
+
+impl Pool for BoundPark {
+    const NAME: &'static str = "bound-park";
+    const ABILITIES: &'static [Ability] = &[Ability::HandOver];
+
+    fn start(_: usize) -> Option<BoundPark> {
+        let first = core_affinity::get_core_ids()?.into_iter().next()?;
+        Some(BoundPark(BarePark::with(move || _ = core_affinity::set_for_current(first))))
+    }
+
+    fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
+        self.0.hand_over(Box::new(job));
+    }
+}
+
+impl BarePark {
+    fn with(begin: impl Fn() + Clone + Send + 'static) -> BarePark {
+        let shared = Arc::new(Shared::default());
+        let worker = Arc::clone(&shared);
+        let work = move || {
+            begin();
+            worker.work();
+        };
+        BarePark { shared, threads: super::start_threads(1, work) }
+    }
+
+    fn hand_over(&self, job: Box<dyn FnOnce() + Send>) {
+        let before = self.shared.job.lock().expect("as above").replace(job);
         assert!(before.is_none(), "one at a time");
         self.threads[0].thread().unpark();
     }

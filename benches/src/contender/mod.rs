@@ -190,6 +190,7 @@ contenders! {
     rayon::Rayon
     chili::Chili
     bare_park::BarePark
+    bare_park::BoundPark
     mutex_queue::MutexQueue
     channel_queue::ChannelQueue
     channel_bounded::ChannelBounded

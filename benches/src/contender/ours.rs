@@ -20,7 +20,7 @@ impl Pool for Ours {
     }
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
-        drop(self.0.spawn(job));
+        self.0.execute(job).expect("it is not shut down");
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

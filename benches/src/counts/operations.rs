@@ -52,7 +52,7 @@ fn each(rounds: u32) -> u64 {
 }
 
 /// All operations. A new form of `join` is one more entry here.
-pub const OPERATIONS: [Operation; 13] = [
+pub const OPERATIONS: [Operation; 15] = [
     Operation {
         name: "call",
         what: "a node of serial fib: what a fork's program costs without the fork",
@@ -116,6 +116,22 @@ pub const OPERATIONS: [Operation; 13] = [
         more: 40_000,
         units: each,
         run: |n| outside(n, Side::Worker),
+    },
+    Operation {
+        name: "pool_execute",
+        what: "a boxed empty closure given to a pool from outside, without a handle: the caller's part",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| without_handle(n, Side::Caller),
+    },
+    Operation {
+        name: "take_pool_executed",
+        what: "the same: the worker's part, which runs it",
+        few: 20_000,
+        more: 40_000,
+        units: each,
+        run: |n| without_handle(n, Side::Worker),
     },
     Operation {
         name: "execute",
@@ -265,7 +281,7 @@ fn outside(rounds: u32, side: Side) {
 
 /// Submits to a pool whose one worker is blocked until everything is submitted, and then takes it in its
 /// main loop. All that the worker does is counted on its side: what is not a round cancels.
-fn main_loop<H>(rounds: u32, side: Side, submitter: impl FnOnce(&ThreadPool) -> H)
+fn main_loop<H>(rounds: u32, side: Side, submitter: impl FnOnce(&'static ThreadPool) -> H)
 where
     H: Fn(Box<dyn FnOnce() + Send>),
 {
@@ -277,7 +293,8 @@ where
     };
     let pool = ThreadPool::builder().num_threads(1).spawn_handler(spawn).build();
     let pool = pool.unwrap_or_else(|e| panic!("cannot start a pool of one: {e}"));
-    let submit = submitter(&pool);
+    // Until the process ends, which is soon.
+    let submit = submitter(Box::leak(Box::new(pool)));
     let (begun, has_begun) = mpsc::channel();
     let (go, gone) = mpsc::channel::<()>();
     submit(Box::new(move || {
@@ -300,6 +317,10 @@ where
     submit(Box::new(move || ended.send(()).expect("the caller waits")));
     go.send(()).expect("the worker waits");
     has_ended.recv().expect("the worker comes to the end");
+}
+
+fn without_handle(rounds: u32, side: Side) {
+    main_loop(rounds, side, |pool| move |job| pool.execute(job).expect("the pool is open"));
 }
 
 fn executor(rounds: u32, side: Side) {

@@ -44,6 +44,26 @@ impl<'a> Origin<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let (closure, owner) = self.wrap(f);
+        // SAFETY: closure and value own what they use; for the owner see there.
+        unsafe { cell::new(closure, owner) }
+    }
+
+    /// The same without a handle.
+    pub(super) fn detached<F>(self, f: F) -> Entry
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let (closure, owner) = self.wrap(f);
+        // SAFETY: as above.
+        unsafe { cell::detached(closure, owner) }
+    }
+
+    fn wrap<F, T>(self, f: F) -> (impl FnOnce() -> T + Send + 'static, Admission)
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         let Self { core, number, site, at } = self;
         let f = span::submitted("executor", Some(&core.name), site, f);
         let pointer = Arc::as_ptr(core).cast_mut();
@@ -51,15 +71,13 @@ impl<'a> Origin<'a> {
         let core = unsafe { NonNull::new_unchecked(pointer) };
         let stay = number.map(|number| Stay { core, number });
         let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
-        let owner = Admission { core, role, site, at };
         let closure = move || {
             if let Some(stay) = stay {
                 stay.end();
             }
             f()
         };
-        // SAFETY: closure and value own what they use; for the owner see there.
-        unsafe { cell::new(closure, owner) }
+        (closure, Admission { core, role, site, at })
     }
 }
 

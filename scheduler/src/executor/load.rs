@@ -114,9 +114,7 @@ where
     }
 
     fn pack(&mut self, origin: Origin<'_>) -> Entry {
-        let (entry, handle) = origin.cell(self.0.take().expect("asked once"));
-        drop(handle);
-        entry
+        origin.detached(self.0.take().expect("asked once"))
     }
 
     fn into_handles(self) {}

@@ -90,21 +90,50 @@ where
     T: Send,
     O: Owner,
 {
-    if Cell::<F, T, O>::SHARES_FRONT {
-        // SAFETY: the caller's.
-        return unsafe { allocate(closure, owner) };
-    }
-    // Aligned to more than a cell is: captured values that are, are rare.
-    const { assert!(Cell::<Box<F>, T, O>::SHARES_FRONT) };
-    let closure = Box::new(closure);
     // SAFETY: the caller's.
-    unsafe { allocate(closure, owner) }
+    let (entry, front) = unsafe { make(closure, owner, true) };
+    (entry, Handle { front })
+}
+
+/// Makes a cell without a handle: its queue entry, which will be alone with it.
+///
+/// # Safety
+///
+/// As [`new`].
+pub(crate) unsafe fn detached<F, T, O>(closure: F, owner: O) -> Entry
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+    O: Owner,
+{
+    // SAFETY: the caller's.
+    unsafe { make(closure, owner, false) }.0
 }
 
 /// # Safety
 ///
 /// As [`new`].
-unsafe fn allocate<F, T, O>(closure: F, owner: O) -> (Entry, Handle<T>)
+unsafe fn make<F, T, O>(closure: F, owner: O, handle: bool) -> (Entry, NonNull<Front<T>>)
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+    O: Owner,
+{
+    if Cell::<F, T, O>::SHARES_FRONT {
+        // SAFETY: the caller's.
+        return unsafe { allocate(closure, owner, handle) };
+    }
+    // Aligned to more than a cell is: captured values that are, are rare.
+    const { assert!(Cell::<Box<F>, T, O>::SHARES_FRONT) };
+    let closure = Box::new(closure);
+    // SAFETY: the caller's.
+    unsafe { allocate(closure, owner, handle) }
+}
+
+/// # Safety
+///
+/// As [`new`].
+unsafe fn allocate<F, T, O>(closure: F, owner: O, handle: bool) -> (Entry, NonNull<Front<T>>)
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -117,7 +146,7 @@ where
     let (place, source) = slab::allocate::<Cell<F, T, O>>();
     let header = Header { run: Cell::<F, T, O>::run };
     let cell_value = Cell {
-        core: Core::new(header, Cell::<F, T, O>::manage, source),
+        core: Core::new(header, Cell::<F, T, O>::manage, source, handle),
         body: Body::new(closure),
         owner: Plain::new(owner),
     };
@@ -127,7 +156,7 @@ where
     // SAFETY: the cell is freed only after the queue entry has been used; closure and value
     // are `Send`; this is its one `JobRef`.
     let entry = unsafe { JobRef::new(cell.cast()) };
-    (Entry(entry.into_cell()), Handle { front: cell.cast() })
+    (Entry(entry.into_cell()), cell.cast())
 }
 
 impl<F, T, O> Cell<F, T, O>

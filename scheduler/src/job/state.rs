@@ -9,7 +9,7 @@
 //! | part | set by | cleared by | means |
 //! |---|---|---|---|
 //! | `QUEUED` | the maker | the runner, as its last access | the queue entry is outstanding |
-//! | `HANDLE` | the maker | the handle's drop, as its last access | a handle is outstanding |
+//! | `HANDLE` | the maker, if there is one | the handle's drop, as its last access | a handle is outstanding |
 //! | `CLAIMED` | whoever runs, cancels or aborts, if first | - | the closure has an owner |
 //! | `SLAB` | the maker | - | the memory comes from a slab |
 //! | count of `ABORTER` | the handle, or an aborter that is cloned | that aborter's drop | aborters |
@@ -96,9 +96,11 @@ pub(super) enum Found {
 }
 
 impl Core {
-    pub(super) fn new(header: Header, manage: Manage, source: Source) -> Self {
+    /// `handle`: whether there is to be one.
+    pub(super) fn new(header: Header, manage: Manage, source: Source, handle: bool) -> Self {
         let slab = if source.is_slab() { SLAB } else { 0 };
-        let state = AtomicUsize::new(QUEUED | HANDLE | slab);
+        let handle = if handle { HANDLE } else { 0 };
+        let state = AtomicUsize::new(QUEUED | handle | slab);
         Self { header, manage, latch: Latch::new(), state }
     }
 

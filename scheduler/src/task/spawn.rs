@@ -29,6 +29,10 @@ struct Root {
 unsafe impl Send for Root {}
 
 impl Root {
+    fn of(registry: &Registry, site: &'static Location<'static>) -> Self {
+        Self { registry: Some(NonNull::from(registry)), site }
+    }
+
     fn registry(&self) -> Option<&Registry> {
         // SAFETY: see the type.
         self.registry.map(|registry| unsafe { registry.as_ref() })
@@ -180,6 +184,53 @@ impl ThreadPool {
         spawn_on(self.registry(), f, Location::caller())
     }
 
+    /// As [`try_spawn`](Self::try_spawn), for a closure whose value nobody wants: without a handle from the
+    /// start, which is cheaper than one that is dropped.
+    ///
+    /// A panic of the closure goes to the pool's [`panic_handler`](crate::ThreadPoolBuilder::panic_handler).
+    ///
+    /// # Errors
+    ///
+    /// As [`try_spawn`](Self::try_spawn).
+    ///
+    /// # On a worker
+    ///
+    /// As [`spawn`](Self::spawn): it does not wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Shutdown, ThreadPool};
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// static REQUESTS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// let pool = ThreadPool::new(2)?;
+    /// for _ in 0..100 {
+    ///     pool.execute(|| _ = REQUESTS.fetch_add(1, Ordering::Relaxed))?;
+    /// }
+    /// let _ = pool.shutdown(Shutdown::Drain);
+    /// assert_eq!(REQUESTS.load(Ordering::Relaxed), 100);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn execute<F>(&self, f: F) -> Result<(), Rejected<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let (registry, site) = (self.registry(), Location::caller());
+        let worker = registry.own_worker();
+        if registry.enter_on(registry.stripe(worker)).is_err() {
+            return Err(Rejected::new(f, RejectedReason::ShutDown));
+        }
+        let f = span::submitted("spawn", None, site, f);
+        // SAFETY: the closure owns what it uses, and the root that was just counted keeps the registry
+        // alive until `ended`.
+        let entry = unsafe { cell::detached(f, Root::of(registry, site)) };
+        registry.submit_root_by(worker, entry.into_job());
+        Ok(())
+    }
+
     /// [`yield_now`], if the calling thread is a worker of this pool; `None` if it is not.
     ///
     /// # Examples
@@ -258,7 +309,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let root = Root { registry: Some(NonNull::from(registry)), site };
+    let root = Root::of(registry, site);
     // SAFETY: closure and value own what they use, and the root that was just counted keeps
     // the registry alive until `ended`.
     let (entry, handle) = unsafe { cell::new(f, root) };
