@@ -23,6 +23,7 @@
 //! | any number of them | [`scope`] |
 //! | a recursion whose leaves take nanoseconds | [`with_context`] |
 //! | a closure that runs by itself, whose value is wanted later | [`spawn`], and its [`JoinHandle`] |
+//! | the same, whose value nobody wants | [`ThreadPool::execute`] |
 //! | a function, and an iterator of what to call it with | [`map`], [`map_unordered`] |
 //! | closures of which all, or one, should succeed | [`invoke_all`], [`invoke_any`] |
 //! | several handles | [`as_completed`], [`wait`](wait()); if there will be more, a [`TaskSet`] |
