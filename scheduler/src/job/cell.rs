@@ -100,6 +100,7 @@ where
 /// # Safety
 ///
 /// As [`new`].
+#[inline]
 pub(crate) unsafe fn detached<F, T, O>(closure: F, owner: O) -> Entry
 where
     F: FnOnce() -> T + Send,
@@ -113,6 +114,7 @@ where
 /// # Safety
 ///
 /// As [`new`].
+#[inline]
 unsafe fn make<F, T, O>(closure: F, owner: O, handle: bool) -> (Entry, NonNull<Front<T>>)
 where
     F: FnOnce() -> T + Send,
@@ -133,6 +135,7 @@ where
 /// # Safety
 ///
 /// As [`new`].
+#[inline]
 unsafe fn allocate<F, T, O>(closure: F, owner: O, handle: bool) -> (Entry, NonNull<Front<T>>)
 where
     F: FnOnce() -> T + Send,

@@ -80,6 +80,7 @@ impl JobRef {
     }
 
     /// The same job, as a root.
+    #[inline]
     pub(crate) fn into_root(self) -> Self {
         Self(self.0.map_addr(|addr| addr | Self::ROOT))
     }

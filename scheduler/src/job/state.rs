@@ -97,6 +97,7 @@ pub(super) enum Found {
 
 impl Core {
     /// `handle`: whether there is to be one.
+    #[inline]
     pub(super) fn new(header: Header, manage: Manage, source: Source, handle: bool) -> Self {
         let slab = if source.is_slab() { SLAB } else { 0 };
         let handle = if handle { HANDLE } else { 0 };
@@ -115,6 +116,7 @@ impl Core {
     }
 
     /// By the queue entry, which is about to run.
+    #[inline]
     pub(super) fn look(&self) -> Found {
         // Ordering: Acquire, with the other parties' Release when they were dropped: if they are gone,
         // the cell is this thread's alone.

@@ -253,6 +253,7 @@ impl Lifecycle {
         self.aborting.store(true, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_cancelling(&self) -> bool {
         self.cancelling.load(Ordering::Relaxed)
     }

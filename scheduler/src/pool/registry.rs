@@ -349,6 +349,7 @@ impl Registry {
     ) -> R {
         struct End<'a>(&'a Running);
         impl Drop for End<'_> {
+            #[inline]
             fn drop(&mut self) {
                 self.0.end();
             }

@@ -19,6 +19,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    #[inline]
     pub(crate) fn begin(&self, site: &'static Location<'static>) {
         let depth = self.depth.load(Ordering::Relaxed);
         if let Some(slot) = self.sites.get(depth) {
@@ -38,6 +39,7 @@ impl Running {
         }
     }
 
+    #[inline]
     pub(crate) fn end(&self) {
         // Ordering: Release, as in `begin`: below this root lies another, whose site must be there for
         // a reader of this store as well.

@@ -43,6 +43,7 @@ impl Owner for Root {
     /// A handle can be kept when the pool is gone.
     const OUTLIVES_HANDLE: bool = false;
 
+    #[inline]
     fn cancels(self) -> bool {
         self.registry().is_some_and(|registry| registry.lifecycle().is_cancelling())
     }
