@@ -129,7 +129,7 @@ pub(super) fn sleeping() -> Canvas {
 
 pub(super) fn full_queue() -> Canvas {
     let mut c = Canvas::new(
-        720,
+        778,
         280,
         "A full queue",
         "A submitter meets a queue that is full. Six policies: it waits, it waits for some time, it gets the closure back, \
@@ -142,7 +142,7 @@ pub(super) fn full_queue() -> Canvas {
     c.text((355, 80), "soft", "capacity 4: full");
     c.arrow("line", &[(480, 55), (547, 55)]);
     c.boxed((550, 30), (110, 50), "good", &["workers", "all busy"]);
-    c.line("line", &[(180, 55), (180, 120), (72, 120), (647, 120)]);
+    c.line("line", &[(180, 55), (180, 120), (77, 120), (702, 120)]);
     let policies: [(&str, &str, &str); 6] = [
         ("Block", "waits until", "there is room"),
         ("BlockFor", "waits, but", "not longer"),
@@ -152,15 +152,15 @@ pub(super) fn full_queue() -> Canvas {
         ("DiscardOldest", "the oldest", "is dropped"),
     ];
     for (n, (name, first, second)) in policies.into_iter().enumerate() {
-        let x = 16 + 115 * n as i32;
-        c.arrow("line", &[(x + 56, 120), (x + 56, 147)]);
+        let x = 16 + 125 * n as i32;
+        c.arrow("line", &[(x + 61, 120), (x + 61, 147)]);
         let class = if n < 4 { "box" } else { "bad" };
-        c.boxed((x, 150), (111, 80), class, &[name, first, second]);
+        c.boxed((x, 150), (121, 80), class, &[name, first, second]);
     }
-    c.text((244, 262), "soft", "no closure is lost");
-    c.text((590, 262), "soft", "its handle says so");
-    c.line("dashed", &[(16, 244), (472, 244)]);
-    c.line("dashed", &[(478, 244), (702, 244)]);
+    c.text((264, 262), "soft", "no closure is lost");
+    c.text((639, 262), "soft", "its handle says so");
+    c.line("dashed", &[(16, 244), (512, 244)]);
+    c.line("dashed", &[(516, 244), (762, 244)]);
     c
 }
 
