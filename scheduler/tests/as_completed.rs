@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use support::future::{block_on, wakes};
+use support::future::{block_on, kept, wakes};
 use support::sync::{Arc, mpsc, thread};
 use support::{
     Drops, Stuck, each_size, inside_and_outside, pool, throw, wait_until, watchdog, what,
@@ -290,7 +290,7 @@ fn a_waker_that_panics_hurts_nobody() {
         let pool = pool(1);
         let stuck = Stuck::new(&pool, 1);
         let mut results = as_completed([pool.spawn(|| 5)]);
-        let waker = Waker::from(std::sync::Arc::new(Explodes));
+        let waker = Waker::from(kept(Explodes));
         assert!(results.poll_next(&mut Context::from_waker(&waker)).is_pending());
         stuck.release();
         assert!(matches!(results.next(), Some((0, Ok(5)))));

@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use support::future::{Wakes, wakes};
+use support::future::{Wakes, kept, wakes};
 use support::sync::{Arc, thread};
 use support::{Thrown, pool, throw, wait_until, watchdog};
 
@@ -256,7 +256,7 @@ fn a_waker_that_panics_does_not_stop_the_others() {
     }
     let token = CancellationToken::new();
     let ((first, before), (last, after)) = (wakes(), wakes());
-    let throws: Waker = std::sync::Arc::new(Throws).into();
+    let throws: Waker = kept(Throws).into();
     let mut waiting: Vec<_> = [&before, &throws, &throws, &after]
         .into_iter()
         .map(|waker| {

@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
-use support::future::{block_on, wakes};
+use support::future::{block_on, kept, wakes};
 use support::sync::{Arc, Mutex, mpsc, thread};
 use support::{
     Bomb, Drops, Stuck, caught, each_size, pool, silence_thrown, text, throw, usable, wait_until,
@@ -233,7 +233,7 @@ fn a_waker_that_panics_hurts_nobody() {
     watchdog("a_waker_that_panics_hurts_nobody", || {
         silence_thrown();
         let (pool, stuck) = stuck();
-        let explodes = || Waker::from(std::sync::Arc::new(Explodes));
+        let explodes = || Waker::from(kept(Explodes));
         let mut told = pool.spawn(|| 1);
         let mut untold = pool.spawn(|| 2);
         for handle in [&mut told, &mut untold] {

@@ -7,9 +7,10 @@ mod support;
 use scheduler::{CancellationToken, task};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use support::future::wakes;
 use support::{each_size, pool, wait_until, watchdog};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -74,12 +75,6 @@ fn cancelled_before_its_time() {
 /// The timer keeps nothing of a token that nobody has any more.
 #[test]
 fn a_token_that_goes_before_its_time() {
-    struct Counted(AtomicUsize);
-    impl Wake for Counted {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     watchdog("a_token_that_goes_before_its_time", || {
         let root = CancellationToken::new();
         for _ in 0..1000 {
@@ -89,8 +84,7 @@ fn a_token_that_goes_before_its_time() {
             drop(timed);
             drop(below);
         }
-        let counted = std::sync::Arc::new(Counted(AtomicUsize::new(0)));
-        let waker: Waker = counted.clone().into();
+        let (counted, waker) = wakes();
         let timed = root.with_timeout(SHORT);
         let mut cancelled = pin!(timed.cancelled());
         let mut context = Context::from_waker(&waker);
