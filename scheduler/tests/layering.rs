@@ -34,8 +34,9 @@ const LAYERS: &[&[&str]] = &[
     &["sleep"],
     &["pool"],
     &["fork", "task"],
-    &["schedule", "blocking", "signal"],
+    &["schedule", "signal"],
     &["completion"],
+    &["blocking"],
     &["executor"],
     &["sizing", "orx", "publish"],
 ];

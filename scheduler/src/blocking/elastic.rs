@@ -155,11 +155,6 @@ impl Elastic {
             rejected: self.0.rejected.load(Ordering::Relaxed),
         }
     }
-
-    /// Whether the calling thread is one of this pool's.
-    pub(super) fn is_inside(&self) -> bool {
-        ptr::eq(OF.with(Cell::get), Arc::as_ptr(&self.0))
-    }
 }
 
 /// Does not wait for the pool's lock: while somebody has it, less is shown.
@@ -185,6 +180,11 @@ thread_local_const! {
 }
 
 impl Shared {
+    /// Whether the calling thread is one of this pool's.
+    pub(super) fn is_inside(&self) -> bool {
+        ptr::eq(OF.with(Cell::get), self)
+    }
+
     /// A thread that serves under that number.
     pub(super) fn spawn(this: &Arc<Self>, number: usize) -> io::Result<thread::JoinHandle<()>> {
         let shared = Arc::clone(this);

@@ -49,7 +49,7 @@ impl Elastic {
             Shutdown::Abort => self.cancel_queued(true),
         }
         let stopped = match mode {
-            _ if self.is_inside() => false,
+            _ if self.shared().is_inside() => false,
             Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
             _ => {
                 wait(&shared.core.on_exit());

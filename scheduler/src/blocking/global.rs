@@ -5,7 +5,6 @@ use crate::sync::StaticOnceLock;
 use crate::task::JoinHandle;
 use crate::unwind;
 use std::error::Error;
-use std::panic::Location;
 
 static GLOBAL: StaticOnceLock<Elastic> = StaticOnceLock::new();
 
@@ -48,10 +47,9 @@ where
     let pool = GLOBAL.get_or_init(|| {
         Elastic::builder().thread_name("blocking").build().expect("the defaults are valid")
     });
-    match pool.admit(pool.closure(f, Location::caller())) {
+    match pool.try_submit(f) {
         Ok(handle) => handle,
-        Err(refused) => {
-            let rejected = pool.rejected(refused);
+        Err(rejected) => {
             let why = rejected.source().map(ToString::to_string).unwrap_or_default();
             unwind::drop_quietly(rejected);
             panic!("no thread for a blocking closure can be spawned: {why}");

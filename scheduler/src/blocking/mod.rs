@@ -1,6 +1,7 @@
 //! Threads for work that blocks: as many as it takes, for as long as they are needed.
 
 mod builder;
+mod completion;
 pub(crate) mod core;
 mod elastic;
 mod ending;

@@ -3,7 +3,7 @@
 use super::elastic::{Elastic, Job, Shared};
 use super::job::Closure;
 use super::state::{Admission, Package, Refused};
-use crate::admission::{Overflow, Rejected, RejectedReason, Verdict};
+use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
 use crate::pool::carried;
@@ -67,23 +67,7 @@ impl Elastic {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let closure = self.closure(f, Location::caller());
-        let (closure, queue_len) = match self.admit(closure) {
-            Err(Refused::Full(closure, queue_len)) => (closure, queue_len),
-            result => return result.map_err(|refused| self.rejected(refused)),
-        };
-        let capacity = self.shared().core.limits().capacity;
-        let overflow = Overflow::new(queue_len, capacity, Worker::current().is_some());
-        let result = match self.shared().policy.decide(overflow) {
-            Verdict::Block | Verdict::BlockFor(_) if self.is_inside() => Ok(run_here(closure)),
-            Verdict::Block => self.wait(closure, None),
-            Verdict::BlockFor(patience) => self.wait(closure, Some(patience)),
-            Verdict::Abort => Err(Refused::Full(closure, queue_len)),
-            Verdict::CallerRuns => Ok(run_here(closure)),
-            Verdict::Discard => Ok(self.discard(closure.f)),
-            Verdict::DiscardOldest => self.displace(closure),
-        };
-        result.map_err(|refused| self.rejected(refused))
+        Shared::submit(self.shared(), f, &self.shared().policy, Location::caller())
     }
 
     /// As [`submit`](Self::submit), but without room the closure comes back at once, whatever the policy is.
@@ -120,31 +104,100 @@ impl Elastic {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let closure = self.closure(f, Location::caller());
-        self.admit(closure).map_err(|refused| self.rejected(refused))
+        Shared::submit(self.shared(), f, &RejectionPolicy::Abort, Location::caller())
     }
 
-    pub(super) fn closure<F>(&self, f: F, site: &'static Location<'static>) -> Closure<'_, F> {
-        Closure { f, shared: self.shared(), site }
+    /// As [`submit`](Self::submit), but whatever the policy is, waits for room up to `timeout`. A time of
+    /// zero does not wait at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit) with the policy [`BlockFor`](crate::RejectionPolicy::BlockFor).
+    ///
+    /// # On a worker
+    ///
+    /// As [`submit`](Self::submit); it returns later if what it runs meanwhile takes longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use scheduler::{Elastic, RejectedReason};
+    /// use std::time::Duration;
+    ///
+    /// let pool = Elastic::builder().max_threads(1).queue_capacity(0).build()?;
+    /// let (go, gone) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.submit(move || gone.recv().is_err())?;
+    /// let rejected = pool.submit_timeout(|| "late", Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(rejected.reason(), RejectedReason::TimedOut);
+    /// drop(go);
+    /// let handle = pool.submit_timeout(rejected.into_inner(), Duration::from_secs(60))?;
+    /// assert!(handle.join()? == "late" && busy.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn submit_timeout<F, T>(
+        &self,
+        f: F,
+        timeout: Duration,
+    ) -> Result<JoinHandle<T>, Rejected<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Shared::submit(self.shared(), f, &RejectionPolicy::BlockFor(timeout), Location::caller())
+    }
+}
+
+impl Shared {
+    /// See [`Elastic::submit`].
+    pub(super) fn submit<F, T>(
+        this: &Arc<Self>,
+        f: F,
+        policy: &RejectionPolicy,
+        site: &'static Location<'static>,
+    ) -> Result<JoinHandle<T>, Rejected<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let closure = Closure { f, shared: this, site };
+        let (closure, queue_len) = match Self::admit(this, closure) {
+            Err(Refused::Full(closure, queue_len)) => (closure, queue_len),
+            result => return result.map_err(|refused| this.rejected(refused)),
+        };
+        let capacity = this.core.limits().capacity;
+        let overflow = Overflow::new(queue_len, capacity, Worker::current().is_some());
+        let result = match policy.decide(overflow) {
+            Verdict::Block | Verdict::BlockFor(_) if this.is_inside() => Ok(run_here(closure)),
+            Verdict::Block => Self::wait(this, closure, None),
+            Verdict::BlockFor(patience) => Self::wait(this, closure, Some(patience)),
+            Verdict::Abort => Err(Refused::Full(closure, queue_len)),
+            Verdict::CallerRuns => Ok(run_here(closure)),
+            Verdict::Discard => Ok(this.discard(closure.f)),
+            Verdict::DiscardOldest => Self::displace(this, closure),
+        };
+        result.map_err(|refused| this.rejected(refused))
     }
 
-    pub(super) fn admit<P>(&self, package: P) -> Result<P::Receipt, Refused<P>>
+    pub(super) fn admit<P>(this: &Arc<Self>, package: P) -> Result<P::Receipt, Refused<P>>
     where
         P: Package<Job = Job>,
     {
-        let shared = self.shared();
-        shared.core.admit(package, |number| Shared::spawn(shared, number))
+        this.core.admit(package, |number| Self::spawn(this, number))
     }
 
     /// Waits for room, for ever or so long.
-    fn wait<P>(&self, package: P, patience: Option<Duration>) -> Result<P::Receipt, Refused<P>>
+    fn wait<P>(
+        this: &Arc<Self>,
+        package: P,
+        patience: Option<Duration>,
+    ) -> Result<P::Receipt, Refused<P>>
     where
         P: Package<Job = Job>,
     {
-        let shared = self.shared();
-        let spawn = |number| Shared::spawn(shared, number);
+        let spawn = |number| Self::spawn(this, number);
         let latch = Arc::new(Latch::new());
-        let (package, ticket) = match shared.core.admit_or_wait(package, &latch, spawn) {
+        let (package, ticket) = match this.core.admit_or_wait(package, &latch, spawn) {
             Admission::Taken(receipt) => return Ok(receipt),
             Admission::Waits(package, ticket) => (package, ticket),
             Admission::Refused(refused) => return Err(refused),
@@ -154,28 +207,27 @@ impl Elastic {
             Some(deadline) => _ = wait_until(&latch, deadline),
             None => wait(&latch),
         }
-        shared.core.redeem(package, ticket)
+        this.core.redeem(package, ticket)
     }
 
     /// In place of the oldest that is queued.
     fn displace<'a, F, T>(
-        &self,
+        this: &Arc<Self>,
         closure: Closure<'a, F>,
     ) -> Result<JoinHandle<T>, Refused<Closure<'a, F>>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let shared = self.shared();
-        match shared.core.displace(closure, |number| Shared::spawn(shared, number)) {
+        match this.core.displace(closure, |number| Self::spawn(this, number)) {
             Ok((handle, oldest)) => {
                 if let Some(oldest) = oldest {
-                    self.count_rejected();
+                    this.count_rejected();
                     oldest.cancel(Reason::Discarded);
                 }
                 Ok(handle)
             }
-            Err(Refused::Full(closure, _)) => Ok(self.discard(closure.f)),
+            Err(Refused::Full(closure, _)) => Ok(this.discard(closure.f)),
             Err(refused) => Err(refused),
         }
     }
@@ -188,7 +240,7 @@ impl Elastic {
 
     fn count_rejected(&self) {
         // Relaxed: a statistic.
-        self.shared().rejected.fetch_add(1, Ordering::Relaxed);
+        self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn rejected<F>(&self, refused: Refused<Closure<'_, F>>) -> Rejected<F> {

@@ -28,7 +28,7 @@ impl<I: Iterator, T> Source<I, T> {
         T: Send + 'static,
     {
         // Twice: each worker has its next item while the caller looks at a result.
-        let window = 2 * on.width();
+        let window = on.width().saturating_mul(2);
         let f = Arc::new(f);
         let submit = move |item| {
             let f = Arc::clone(&f);

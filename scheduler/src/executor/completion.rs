@@ -2,15 +2,13 @@
 
 use super::Executor;
 use super::load::One;
-use crate::admission::RejectedReason;
 use crate::blocking::{Elastic, ElasticBuilder};
 use crate::completion::{
     InvokeAnyError, Map, MapUnordered, TimedInvocation, invoke_all_on, invoke_all_timeout_on,
     invoke_any_on,
 };
-use crate::job::cell::Reason;
 use crate::job::error::JoinError;
-use crate::task::{JoinHandle, Submit};
+use crate::task::{JoinHandle, Submit, refused};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -22,12 +20,7 @@ impl Submit for Executor {
         T: Send + 'static,
     {
         let policy = &self.core().policy;
-        self.admit(One::Loose(f), policy, site).unwrap_or_else(|rejected| {
-            JoinHandle::refused(match rejected.reason() {
-                RejectedReason::ShutDown => Reason::ShutDown,
-                _ => Reason::Discarded,
-            })
-        })
+        self.admit(One::Loose(f), policy, site).unwrap_or_else(refused)
     }
 
     fn width(&self) -> usize {

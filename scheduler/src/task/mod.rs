@@ -44,4 +44,4 @@ pub(crate) use outside::with_flag;
 pub use returned::Task;
 pub use spawn::{Yield, spawn, yield_now};
 pub(crate) use spawn::{requeue_on, spawn_on, spawn_ticket};
-pub(crate) use submit::Submit;
+pub(crate) use submit::{Submit, refused};

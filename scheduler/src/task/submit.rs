@@ -1,12 +1,13 @@
 //! Where closures can be submitted to.
 
 use super::{JoinHandle, spawn_on};
+use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::Reason;
 use crate::pool::registry::Registry;
 use crate::sync::Arc;
 use std::panic::Location;
 
-/// What takes closures and hands out handles to their values: a pool, or an executor on it.
+/// What takes closures and hands out handles to their values: a pool, an executor on it, or an elastic pool.
 pub(crate) trait Submit {
     /// Submits a closure, from that line. If it is refused it is dropped, and the handle says why.
     fn submit<F, T>(&self, f: F, site: &'static Location<'static>) -> JoinHandle<T>
@@ -30,4 +31,12 @@ impl Submit for Arc<Registry> {
     fn width(&self) -> usize {
         self.len()
     }
+}
+
+/// The handle of a closure that a policy refused, which is dropped.
+pub(crate) fn refused<F, T>(rejected: Rejected<F>) -> JoinHandle<T> {
+    JoinHandle::refused(match rejected.reason() {
+        RejectedReason::ShutDown => Reason::ShutDown,
+        _ => Reason::Discarded,
+    })
 }
