@@ -151,7 +151,7 @@ impl<'pool> ExecutorBuilder<'pool> {
         let capacity = self.capacity.unwrap_or(usize::MAX);
         let registry = Arc::clone(self.pool.registry());
         let core = Core::new(registry, capacity, self.name, self.policy, self.timings);
-        Ok(Executor { core: Arc::new(core) })
+        Ok(Executor { core })
     }
 }
 

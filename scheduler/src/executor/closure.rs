@@ -209,13 +209,17 @@ impl Owner for Admission {
         }
         // SAFETY: see the type; a closure that was taken back and has run still keeps the core.
         let core = unsafe { self.core.as_ref() };
-        let worker = core.registry.own_worker();
-        if self.role == Role::Queued {
-            core.leave(worker, fate);
+        if fate == Fate::Cancelled {
+            core.cancelled();
+            if !fault::is(Fault::CancelledGivenBackTwice) {
+                return;
+            }
         }
-        if fate == Fate::Ran || fault::is(Fault::CancelledGivenBackTwice) {
+        match self.role {
             // SAFETY: the pointer is of an `Arc`, and the closure has just run.
-            unsafe { Core::has_run(self.core, worker) };
+            Role::Left => unsafe { Core::give_back(self.core) },
+            // SAFETY: as above.
+            _ => unsafe { Core::has_run(self.core, core.registry.own_worker()) },
         }
     }
 

@@ -4,21 +4,21 @@
 //! ticket is the header of the core itself, and stands for a counted reference to it; so it costs no
 //! memory, and many can be under way at a time.
 //!
-//! A queued closure is a root of the pool: it is counted in before it is pushed, and out when it has
-//! ended. The executor has a [`Lifecycle`] of its own as well, as if it were a pool with one worker:
-//! that *worker* exits when the executor is closed and empty.
+//! While it has closures, or tickets, an executor counts as one root of the pool; when the pool closes, each
+//! closure does ([`Front::pool_closes`]). The executor has a [`Lifecycle`] of its own as well, as if it were a
+//! pool with one worker: that *worker* exits when the executor is closed and empty.
 //!
 //! The core lives as long as an executor, a ticket, or a closure that was queued and has neither run nor been
 //! dropped: for these the queue has a reference, its keeper.
 
 use super::closure::Origin;
 use super::metrics::{Counts, Timings};
-use super::queue::{Next, Place, Pushed, Queue, Redeemed};
+use super::queue::{After, Figures, Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
-use crate::job::cell::{Fate, Reason};
+use crate::job::cell::Reason;
 use crate::job::party::{Entry, Orphan};
 use crate::job::{Header, JobRef};
-use crate::pool::gate::{Passage, Stripe};
+use crate::pool::fronts::Front;
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
@@ -31,9 +31,13 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::time::Duration;
 
 /// So many closures a worker runs one after the other, at most, before it looks at the pool's other work.
 const RUN_AT_ONCE: usize = 16;
+
+/// If the last entries that were taken together took no longer than this, the next may be more.
+const AT_ONCE: Duration = Duration::from_micros(10);
 
 /// The shared part of an executor.
 #[repr(C)]
@@ -59,8 +63,10 @@ pub(super) struct Slot {
     pub(super) timings: Option<Box<Timings>>,
     /// How many calls of [`Core::redeem`] the worker is in.
     redeeming: Counter,
-    /// Closures that it has run there, and not given back yet.
+    /// Closures that it has run there, and not told the queue of yet.
     has_run: Counter,
+    /// How many entries it takes at a time.
+    stride: Counter,
 }
 
 impl Core {
@@ -70,19 +76,25 @@ impl Core {
         name: String,
         policy: RejectionPolicy,
         timings: bool,
-    ) -> Self {
+    ) -> Arc<Self> {
         let slot = || Slot { timings: timings.then(Box::default), ..Slot::default() };
-        Self {
+        let core = Arc::new(Self {
             ticket: Header::new(redeem),
             queue: Queue::new(capacity, registry.len()),
-            life: Lifecycle::in_pool(1, registry.len()),
+            life: Lifecycle::in_pool(1, 0),
             slots: registry.slots().map(|_| CachePadded::new(slot())).collect(),
             registry,
             name,
             policy,
             counts: Mutex::new(Counts::default()),
             built: Instant::now(),
+        });
+        let front: NonNull<Self> = NonNull::from(&*core);
+        // SAFETY: it is removed when it is dropped.
+        if !unsafe { core.registry.fronts().add(front) } {
+            core.pool_closes();
         }
+        core
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
@@ -113,62 +125,48 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let stripe = this.stripe();
-        let entered = (0..rooms).take_while(|_| this.registry.enter_on(stripe).is_ok()).count();
-        if entered != rooms {
-            this.leave_pool(entered, Fate::Ran);
-            return Pushed::Closed;
-        }
         let at = this.slots[0].timings.is_some().then(Instant::now);
         let keeper = || Arc::clone(this);
-        let pushed = this.queue.push(rooms, place, displaces, keeper, |number| {
-            let entered = this.life.enter(stripe);
-            debug_assert!(entered.is_ok(), "who closes the gate has closed the queue before");
-            make(Origin::of_queue(this, number, site, at))
-        });
-        match &pushed {
-            Pushed::In { tickets, roots, .. } => {
-                for _ in 0..*tickets {
-                    Self::submit_ticket(this);
-                }
-                this.leave_pool(*roots, Fate::Cancelled);
+        let enter = || {
+            let entered = this.registry.enter();
+            debug_assert!(entered.is_ok(), "who closes the gate has told the queue before");
+        };
+        let make = |number| make(Origin::of_queue(this, number, site, at));
+        let pushed = this.queue.push(rooms, place, displaces, keeper, enter, make);
+        if let Pushed::In { tickets, .. } = &pushed {
+            for _ in 0..*tickets {
+                Self::submit_ticket(this);
             }
-            Pushed::Full { .. } | Pushed::Closed => this.leave_pool(rooms, Fate::Ran),
         }
         pushed
     }
 
-    /// Counts roots out of the pool.
+    /// Does what a step of the queue calls for, and hands the keeper on. The caller keeps the core.
     #[inline]
-    pub(super) fn leave_pool(&self, roots: usize, fate: Fate) {
-        for _ in 0..roots {
-            self.registry.leave(fate);
+    #[must_use]
+    fn follow(&self, after: After<Arc<Self>>) -> Option<Arc<Self>> {
+        drop(after.told);
+        for _ in 0..after.roots {
+            self.registry.leave(after.fate);
         }
-    }
-
-    /// Where the calling thread counts, in the pool's gate and in the executor's.
-    fn stripe(&self) -> Stripe {
-        self.registry.stripe(self.registry.own_worker())
-    }
-
-    /// Counts a closure out of the pool and of the executor.
-    pub(super) fn leave(&self, worker: Option<&Worker>, fate: Fate) {
-        let stripe = self.registry.stripe(worker);
-        match fate {
-            Fate::Ran => self.registry.leave_on(stripe, Fate::Ran),
-            Fate::Cancelled => {
-                self.count(|counts| counts.cancelled += 1);
-                self.leave_pool(self.queue.cancelled(), Fate::Cancelled);
-            }
-        }
-        self.pass(self.life.leave(stripe, fate));
-    }
-
-    /// Does what a change of the executor's gate calls for.
-    pub(super) fn pass(&self, passage: Passage) {
-        if passage == Passage::LastOut {
+        if after.ended {
             self.life.worker_exits();
         }
+        after.keeper
+    }
+
+    /// Refuses what comes from now on. What there was just before.
+    pub(super) fn close(&self) -> Figures {
+        self.life.note_close();
+        let (before, after) = self.queue.close();
+        drop(self.follow(after));
+        before
+    }
+
+    /// A closure has ended that did not run.
+    pub(super) fn cancelled(&self) {
+        let keeper = self.follow(self.queue.cancelled());
+        debug_assert!(keeper.is_none(), "it has not been given back");
     }
 
     fn submit_ticket(this: &Arc<Self>) {
@@ -188,35 +186,48 @@ impl Core {
             return;
         }
         let worker = this.registry.own_worker();
-        let mut more = match worker {
-            // On top of something that waits: it wants to go on.
-            Some(worker) if worker.is_inside_a_root() => 0,
-            Some(_) => RUN_AT_ONCE - 1,
-            None => 0,
-        };
-        let Redeemed { entry, again, roots, told } = this.queue.redeem();
+        // On top of something that waits: it wants to go on.
+        let alone = worker.is_none_or(Worker::is_inside_a_root);
+        let Redeemed { entry, again, after } = this.queue.redeem(worker.map(Worker::index));
         if again {
             Self::submit_ticket(this);
         }
-        drop(told);
-        this.leave_pool(roots, Fate::Cancelled);
+        drop(this.follow(after));
         let Some(entry) = entry else { return };
         let Some(worker) = worker else { return entry.into_job().run() };
         let slot = &*this.slots[worker.index()];
         slot.redeeming.add(1);
         entry.into_job().run();
-        while more != 0 && worker.goes_on() {
-            more -= 1;
-            let Next { entry, roots, told, keeper } = this.queue.next(slot.take_has_run());
-            drop((told, keeper));
-            this.leave_pool(roots, Fate::Cancelled);
-            let Some(entry) = entry else { break };
-            worker.run(entry.into_job());
+        if !alone {
+            this.run_on(worker, slot);
         }
         slot.redeeming.set(slot.redeeming.get() - 1);
         let has_run = slot.take_has_run();
         if has_run != 0 && !fault::is(Fault::RedeemKeeps) {
-            drop(this.queue.give_back(has_run));
+            drop(this.follow(this.queue.pause(worker.index(), has_run)));
+        }
+    }
+
+    /// After a ticket's entry, runs others for which there is no ticket.
+    fn run_on(&self, worker: &Worker, slot: &Slot) {
+        let mut more = RUN_AT_ONCE - 1;
+        let mut leased = 0;
+        let mut pace = Pace::new();
+        while more != 0 && worker.goes_on() {
+            let mut entry = None;
+            if leased != 0 {
+                leased -= 1;
+                entry = self.queue.begin(worker.index());
+            }
+            if entry.is_none() {
+                let stride = pace.stride(slot).min(more);
+                let next = self.queue.next(worker.index(), slot.take_has_run(), stride);
+                drop(self.follow(next.after));
+                (entry, leased) = (next.entry, next.leased);
+            }
+            let Some(entry) = entry else { return };
+            more -= 1;
+            worker.run(entry.into_job());
         }
     }
 
@@ -231,14 +242,26 @@ impl Core {
         if let Some(worker) = worker {
             let slot = &core.slots[worker.index()];
             if slot.redeeming.get() != 0 {
-                // `redeem` does it, which holds a reference of its own.
+                // `redeem` tells the queue, and holds a reference of its own.
                 return slot.has_run.add(1);
             }
         }
         // SAFETY: (1).
         let core = unsafe { Self::reference(this) };
-        let keeper = core.queue.give_back(1);
+        let keeper = core.follow(core.queue.has_run(1));
         // One of them may be the last, and then takes the user's policy along.
+        unwind::drop_quietly((keeper, core));
+    }
+
+    /// A closure that was taken back has run.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`has_run`](Self::has_run).
+    pub(super) unsafe fn give_back(this: NonNull<Self>) {
+        // SAFETY: (1): the queue's keeper is such a reference.
+        let core = unsafe { Self::reference(this) };
+        let keeper = core.queue.give_back();
         unwind::drop_quietly((keeper, core));
     }
 
@@ -253,10 +276,9 @@ impl Core {
 
     /// Takes everything out that is queued.
     fn empty(&self, by_ticket: bool) -> impl Iterator<Item = Entry> {
-        let emptied = self.queue.take_all(by_ticket);
-        drop(emptied.told);
-        self.leave_pool(emptied.roots, Fate::Cancelled);
-        emptied.entries.into_iter().map(|(_, entry)| entry)
+        let (entries, after) = self.queue.take_all(by_ticket);
+        drop(self.follow(after));
+        entries.into_iter().map(|(_, entry)| entry)
     }
 
     /// Drops everything that is queued.
@@ -287,8 +309,20 @@ impl Core {
         if fault::is(Fault::StayKeeps) {
             return;
         }
-        let keeper = core.queue.give_back(1);
+        let keeper = core.queue.give_back();
         unwind::drop_quietly((keeper, core));
+    }
+}
+
+impl Front for Core {
+    fn pool_closes(&self) {
+        self.queue.pool_closes(|more| self.registry.enter_more(more));
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.registry.fronts().remove(NonNull::from(&*self).cast());
     }
 }
 
@@ -297,6 +331,28 @@ impl Slot {
         let has_run = self.has_run.get();
         self.has_run.set(0);
         has_run as usize
+    }
+}
+
+/// How fast a worker's closures are: only those that are short may be taken several at a time, as the next ones
+/// of a lease wait for its worker.
+struct Pace {
+    since: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { since: Instant::now() }
+    }
+
+    /// How many entries to take now: twice as many as the last time, if those were begun soon after each other.
+    fn stride(&mut self, slot: &Slot) -> usize {
+        let now = Instant::now();
+        let quick = now - self.since <= AT_ONCE;
+        self.since = now;
+        let stride = if quick { (2 * slot.stride.get()).clamp(2, RUN_AT_ONCE as u64) } else { 1 };
+        slot.stride.set(stride);
+        stride as usize
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 /// What does not happen on every submission.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
-    pub(super) cancelled: u64,
     pub(super) blocked: u64,
     pub(super) timed_out: u64,
     pub(super) rejected: u64,
@@ -123,7 +122,7 @@ impl Executor {
             submitted: figures.pushed,
             completed: sum(|slot| slot.completed.get()),
             panicked: sum(|slot| slot.panicked.get()),
-            cancelled: counts.cancelled,
+            cancelled: figures.cancelled,
             blocked: counts.blocked,
             timed_out: counts.timed_out,
             rejected: counts.rejected,

@@ -5,6 +5,8 @@ mod closure;
 mod completion;
 mod core;
 mod histogram;
+mod lease;
+mod line;
 mod load;
 mod metrics;
 pub(crate) mod queue;
@@ -126,8 +128,8 @@ impl fmt::Debug for Executor {
             .field("capacity", &self.capacity())
             .field("on_full", &self.core.policy);
         match self.core.queue.try_look() {
-            Some((figures, closed)) => {
-                debug.field("queue_len", &figures.len).field("shut_down", &closed)
+            Some(figures) => {
+                debug.field("queue_len", &figures.len).field("shut_down", &figures.closed)
             }
             None => debug.field("queue", &format_args!("<locked>")),
         };

@@ -2,12 +2,12 @@
 //!
 //! # Protocol
 //!
-//! All of it is behind one lock. The queue knows nothing of the pool: what is to be done outside comes
-//! back as a value, and is done without the lock.
+//! All of it is behind one lock, but for the begin of [leased](super::lease) entries. The queue knows nothing
+//! of the pool: what is to be done outside comes back as a value, and is done without the lock.
 //!
-//! **Room.** `entries + granted <= capacity`, always. A closure goes in where there is room and nobody
-//! stands in line with a claim. Otherwise its submitter stands in line, and whoever frees room gives
-//! it to the first in line:
+//! **Room.** What waits and what is granted are never more than the capacity. A closure goes in where there is
+//! room and nobody stands in line with a claim. Otherwise its submitter stands in line, and whoever frees room
+//! gives it to the first in line:
 //!
 //! ```text
 //!   in line --room is given--> told --push, or give up--> gone
@@ -21,113 +21,90 @@
 //!   never get what is kept for the worker below.
 //! - A thread that blocks *looks* for itself, now and then, whether it has been given room. So the wake,
 //!   which costs the worker more than a small task, can wait until the queue is half empty, where it is
-//!   worth many pushes: `untold` are those who have been given room, and will be told by then.
+//!   worth many pushes: *untold* are those who have been given room, and will be told by then.
 //!
 //! **Tickets.** A ticket is a job in the pool that takes the oldest entry, whichever that is by then.
-//! `tickets` counts those that have not started. Invariant: `tickets >= min(entries, max_tickets)`
-//! whenever the lock is free, so an entry never waits while a worker has nothing to do. A ticket that
-//! starts takes one entry; if more are left than tickets, it is put back, before the entry runs.
+//! `tickets` counts those that have not started. Invariant: there are as many as entries that wait, up to
+//! `max_tickets`, whenever the lock is free, so an entry never waits while a worker has nothing to do. A ticket
+//! that starts takes one entry; if more are left than tickets, it is put back, before the entry runs.
 //!
-//! **Roots.** Each entry is a root of the pool until it has ended. A ticket without an entry (that
-//! was aborted, or discarded) must keep the pool as well, or the workers could end with the ticket in a
-//! queue. So the root of an entry that is cancelled is *owed* to such a ticket:
-//! `owed <= max(0, tickets - entries)`. What is beyond that is handed out, to be counted out.
+//! **Leases.** A worker that has redeemed a ticket may go on with the [`next`](Queue::next) entries without
+//! one, as long as there are more entries than tickets. It takes several under one lock, and begins them
+//! one by one without it; until then they wait as the others do. Whoever needs to know how many have been
+//! begun looks (`settle`), and whoever needs an entry takes all of them back (`revoke`): who finds no other,
+//! or sees that a lease has not gone on since the last look; who stands in line, so that from then on room
+//! is given as soon as there is some; who removes one, displaces the oldest, or empties the queue. Between
+//! looks `leased` can be too high, never too low.
 //!
-//! A worker that has redeemed a ticket may go on with the [`next`](Queue::next) entry without one, as long
-//! as there are more entries than tickets; so the invariant holds as if it had not been there.
+//! **Roots.** While there are closures that have not ended, or tickets, the queue counts as one root of the
+//! pool, so that the workers do not end. When the pool [closes](Queue::pool_closes), each closure becomes a root
+//! of its own, for the pool's report; the last of them stays while there are tickets.
 //!
 //! **The keeper.** Each closure keeps the queue's owner alive from its push until it is *given back*: when it
 //! has run, by its runner, several at a time; else by whoever drops it unrun. For all of them there is one
 //! reference, the keeper, here in the queue: made with the first, handed out with the last.
 
-use crate::latch::Latch;
+use super::lease::{Lease, Left, MOST};
+use super::line::Line;
+pub(crate) use super::line::{Place, Stance, Told};
+use crate::job::cell::Fate;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Mutex, lock_patiently};
+use crate::sync::{Mutex, lock_patiently};
+use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::mem;
+
+/// Up to so many the high-water mark is exact; beyond, what is leased is left out of it, as submitters
+/// that looked at each lease would take its line from the worker each time.
+const EXACT: usize = 64;
 
 /// Entries of the type `E`, oldest first, and a reference `K` to the queue's owner.
 #[derive(Debug)]
 pub(crate) struct Queue<E, K> {
     capacity: usize,
-    max_tickets: usize,
-    state: Mutex<State<E, K>>,
+    state: CachePadded<Mutex<State<E, K>>>,
+    /// Of each worker. There are no more tickets than these.
+    leases: Box<[CachePadded<Lease<E>>]>,
 }
 
 #[derive(Debug)]
 struct State<E, K> {
     /// With their numbers, which rise.
     entries: VecDeque<(u64, E)>,
+    /// Entries in leases, at most: the sum of `leases`.
+    leased: usize,
+    /// The least number in a lease, if there is any.
+    oldest_leased: u64,
+    leases: Box<[Granted]>,
     /// The number of the next entry: so many have been pushed.
     next: u64,
     high_water: usize,
     tickets: usize,
-    owed: usize,
+    /// Closures that have not ended, or have run and not been given back.
+    inside: usize,
+    /// Closures that have ended without having run.
+    cancelled: u64,
+    /// Roots of the pool that are held.
+    roots: usize,
+    /// Whether the pool closes, so that each closure is a root.
+    each_is_root: bool,
+    /// Of the closure whose root stays for a ticket.
+    fate: Fate,
     /// Closures that have not been given back.
     kept_for: usize,
     /// While there are any.
     keeper: Option<K>,
-    granted: usize,
-    /// With their numbers, which rise.
-    line: VecDeque<(u64, Waiter)>,
-    untold: Vec<Arc<Latch>>,
-    next_place: u64,
+    line: Line,
     closed: bool,
+    /// Whether somebody has been told that it is closed and nothing is inside.
+    ended: bool,
 }
 
-/// Who stands in line.
-#[derive(Debug)]
-struct Waiter {
-    rooms: usize,
-    stance: Stance,
-    told: Arc<Latch>,
-}
-
-/// How somebody stands in line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stance {
-    /// Without a claim.
-    Asks,
-    /// With a claim.
-    Claims,
-    /// With a claim, and looks now and then.
-    Looks,
-}
-
-/// A place in line, or what it has been given. [Pushed with](Queue::push), or [given
-/// up](Queue::give_up).
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Place {
-    number: u64,
-    rooms: usize,
-    stance: Stance,
-    told: Arc<Latch>,
-}
-
-impl Place {
-    /// Set when the place is told, or the queue is closed.
-    pub(crate) fn latch(&self) -> &Arc<Latch> {
-        &self.told
-    }
-}
-
-/// Those who are to be told: done when it is dropped, which must be without the lock.
-#[derive(Debug, Default)]
-#[must_use]
-pub(crate) struct Told(Vec<Arc<Latch>>);
-
-impl Drop for Told {
-    #[inline]
-    fn drop(&mut self) {
-        if self.0.is_empty() {
-            return;
-        }
-        for latch in self.0.drain(..) {
-            // SAFETY: the `Arc` keeps the latch alive during the call.
-            unsafe { Latch::set(&raw const *latch) };
-        }
-    }
+/// What is known of a lease.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    at_most: usize,
+    seen: Option<Left>,
 }
 
 /// What [`Queue::push`] did.
@@ -138,8 +115,6 @@ pub(crate) enum Pushed<E> {
     In {
         /// So many tickets are to be put into the pool.
         tickets: usize,
-        /// So many roots are to be counted out.
-        roots: usize,
         /// What had to leave for them, oldest first.
         displaced: Vec<E>,
     },
@@ -152,16 +127,28 @@ pub(crate) enum Pushed<E> {
     Closed,
 }
 
+/// What is to be done without the lock.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct After<K> {
+    pub(crate) told: Told,
+    /// So many roots are to be counted out.
+    pub(crate) roots: usize,
+    pub(crate) fate: Fate,
+    /// The queue is closed, and its last closure has ended.
+    pub(crate) ended: bool,
+    /// To be dropped, if it comes.
+    pub(crate) keeper: Option<K>,
+}
+
 /// What a ticket found.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Redeemed<E> {
+pub(crate) struct Redeemed<E, K> {
     pub(crate) entry: Option<E>,
     /// The ticket is to be put back, before the entry runs.
     pub(crate) again: bool,
-    /// So many roots are to be counted out.
-    pub(crate) roots: usize,
-    pub(crate) told: Told,
+    pub(crate) after: After<K>,
 }
 
 /// What a worker found that goes on after an entry.
@@ -170,21 +157,9 @@ pub(crate) struct Redeemed<E> {
 pub(crate) struct Next<E, K> {
     /// `None`: what is left is for the tickets.
     pub(crate) entry: Option<E>,
-    /// So many roots are to be counted out.
-    pub(crate) roots: usize,
-    pub(crate) told: Told,
-    /// To be dropped, if it comes.
-    pub(crate) keeper: Option<K>,
-}
-
-/// What was taken out all at once.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Emptied<E> {
-    pub(crate) entries: VecDeque<(u64, E)>,
-    /// So many roots are to be counted out.
-    pub(crate) roots: usize,
-    pub(crate) told: Told,
+    /// So many more have been leased.
+    pub(crate) leased: usize,
+    pub(crate) after: After<K>,
 }
 
 /// Figures of a moment.
@@ -193,26 +168,36 @@ pub(crate) struct Figures {
     pub(crate) len: usize,
     pub(crate) high_water: usize,
     pub(crate) pushed: u64,
+    pub(crate) inside: usize,
+    pub(crate) cancelled: u64,
+    pub(crate) closed: bool,
 }
 
 impl<E, K> Queue<E, K> {
-    /// A queue for `capacity` entries, with at most `max_tickets` tickets. Neither is 0.
-    pub(crate) fn new(capacity: usize, max_tickets: usize) -> Self {
+    /// A queue for `capacity` entries, and so many workers. Neither is 0.
+    pub(crate) fn new(capacity: usize, workers: usize) -> Self {
+        let granted = Granted { at_most: 0, seen: None };
         let state = State {
             entries: VecDeque::new(),
+            leased: 0,
+            oldest_leased: 0,
+            leases: vec![granted; workers].into(),
             next: 0,
             high_water: 0,
             tickets: 0,
-            owed: 0,
+            inside: 0,
+            cancelled: 0,
+            roots: 0,
+            each_is_root: false,
+            fate: Fate::Ran,
             kept_for: 0,
             keeper: None,
-            granted: 0,
-            line: VecDeque::new(),
-            untold: Vec::new(),
-            next_place: 0,
+            line: Line::default(),
             closed: false,
+            ended: false,
         };
-        Self { capacity, max_tickets, state: Mutex::new(state) }
+        let leases = (0..workers).map(|_| CachePadded::new(Lease::new())).collect();
+        Self { capacity, state: CachePadded::new(Mutex::new(state)), leases }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -223,31 +208,40 @@ impl<E, K> Queue<E, K> {
     /// the lock.
     ///
     /// `place`: its holder has been told. `displaces`: the oldest entries may leave if there is no
-    /// room otherwise. `keeper`: a reference to the owner.
+    /// room otherwise. `keeper`: a reference to the owner. `enter` counts the queue into the pool, which is
+    /// open.
     pub(crate) fn push(
         &self,
         rooms: usize,
         place: Option<&Place>,
         displaces: bool,
         keeper: impl FnOnce() -> K,
+        enter: impl FnOnce(),
         mut make: impl FnMut(u64) -> E,
     ) -> Pushed<E> {
         let mut state = lock_patiently(&self.state);
-        if state.closed && !fault::is(Fault::AdmitIgnoresClose) {
+        if state.closed && !fault::is(Fault::AdmitIgnoresClose) || state.each_is_root {
             return Pushed::Closed;
         }
-        let kept = place.is_some_and(|place| place.stance != Stance::Asks);
+        let kept = place.is_some_and(Place::has_claim);
         let mut displaced = Vec::new();
         if kept {
-            state.granted -= rooms;
+            state.line.use_up(rooms);
         } else if !state.has_room(self.capacity, rooms) {
-            // Whoever stands in line is not overtaken: then one leaves for each.
-            let free = if state.has_claims() { 0 } else { state.free(self.capacity) };
-            let leave = rooms.saturating_sub(free);
-            if !displaces || leave > state.entries.len() {
-                return Pushed::Full { len: state.entries.len() };
+            if displaces { self.revoke(&mut state) } else { self.settle(&mut state) }
+            if !state.has_room(self.capacity, rooms) {
+                // Whoever stands in line is not overtaken: then one leaves for each.
+                let free = if state.line.has_claims() { 0 } else { state.free(self.capacity) };
+                let leave = rooms.saturating_sub(free);
+                if !displaces || leave > state.len() {
+                    return Pushed::Full { len: state.len() };
+                }
+                displaced.extend(state.entries.drain(..leave).map(|(_, entry)| entry));
             }
-            displaced.extend(state.entries.drain(..leave).map(|(_, entry)| entry));
+        }
+        if state.roots == 0 {
+            enter();
+            state.roots = 1;
         }
         for _ in 0..rooms {
             let number = state.next;
@@ -255,17 +249,17 @@ impl<E, K> Queue<E, K> {
             let entry = make(number);
             state.entries.push_back((number, entry));
         }
-        debug_assert!(state.entries.len() + state.granted <= self.capacity);
-        state.high_water = state.high_water.max(state.entries.len());
+        state.inside += rooms;
+        debug_assert!(state.len() + state.line.granted() <= self.capacity);
+        self.raise_high_water(&mut state);
         if state.keeper.is_none() || !fault::is(Fault::AdmitKeptUncounted) {
             state.kept_for += rooms;
         }
         state.keeper.get_or_insert_with(keeper);
-        let wanted = state.entries.len().min(self.max_tickets);
+        let wanted = state.len().min(self.leases.len());
         let tickets = wanted.saturating_sub(state.tickets);
         state.tickets += tickets;
-        let roots = state.settle();
-        Pushed::In { tickets, roots, displaced }
+        Pushed::In { tickets, displaced }
     }
 
     /// Stands in line for `rooms`, at most the capacity; told at once if there is room now. `None`: the
@@ -275,40 +269,32 @@ impl<E, K> Queue<E, K> {
         if state.closed {
             return None;
         }
-        let told = Arc::new(Latch::new());
-        let number = state.next_place;
-        state.next_place += 1;
-        state.line.push_back((number, Waiter { rooms, stance, told: Arc::clone(&told) }));
-        let others = if fault::is(Fault::AdmitStandsBlindly) {
-            Told::default()
-        } else {
-            let mut others = state.give(self.capacity, true);
-            others.0.extend(state.take_untold(&told));
-            others
-        };
-        drop(state);
-        drop(others);
-        Some(Place { number, rooms, stance, told })
+        let place = state.line.join(rooms, stance);
+        if !fault::is(Fault::AdmitStandsBlindly) {
+            self.revoke(&mut state);
+            let mut told = state.give(self.capacity, true);
+            told.add(state.line.take_untold(&place));
+            drop(state);
+            drop(told);
+        }
+        Some(place)
     }
 
     /// For who looks: whether its place has been told, or would be in the end.
     pub(crate) fn is_given(&self, place: &Place) -> bool {
         let mut state = lock_patiently(&self.state);
-        if state.line.binary_search_by_key(&place.number, |(number, _)| *number).is_ok() {
-            return false;
-        }
-        drop(state.take_untold(&place.told));
-        true
+        let given = state.line.has_left(place);
+        let told = state.line.take_untold(place);
+        drop(state);
+        drop(told);
+        given
     }
 
     /// Leaves the line. What was kept for the place goes to the next.
     pub(crate) fn give_up(&self, place: &Place) {
         let mut state = lock_patiently(&self.state);
-        match state.line.binary_search_by_key(&place.number, |(number, _)| *number) {
-            Ok(index) => _ = state.line.remove(index),
-            Err(_) if place.stance != Stance::Asks && !state.closed => state.granted -= place.rooms,
-            Err(_) => {}
-        }
+        let closed = state.closed;
+        state.line.leave(place, closed);
         // Also if it stood in line: it may have been what was in the way of the next.
         let told = if fault::is(Fault::AdmitKeepsWake) {
             Told::default()
@@ -319,47 +305,93 @@ impl<E, K> Queue<E, K> {
         drop(told);
     }
 
-    /// A ticket has started: the oldest entry.
-    pub(crate) fn redeem(&self) -> Redeemed<E> {
+    /// A ticket has started, on that worker: the oldest entry.
+    pub(crate) fn redeem(&self, worker: Option<usize>) -> Redeemed<E, K> {
         let mut state = lock_patiently(&self.state);
         state.tickets -= 1;
+        if state.leased != 0 && !fault::is(Fault::AdmitRedeemsLoose) {
+            // A worker with a lease is in one of its closures, and so waits for somebody.
+            let waits = worker.is_some_and(|worker| state.leases[worker].at_most != 0);
+            if waits || state.entries.is_empty() || self.stands_still(&mut state) {
+                self.revoke(&mut state);
+            }
+        }
         let entry = state.entries.pop_front().map(|(_, entry)| entry);
-        let again = state.entries.len() > state.tickets && state.tickets < self.max_tickets;
+        let again = state.len() > state.tickets && state.tickets < self.leases.len();
         let again = again && !fault::is(Fault::AdmitTicketEnds);
         if again {
             state.tickets += 1;
         }
-        let roots = state.settle();
-        let told = if fault::is(Fault::AdmitTakeTellsNobody) {
-            Told::default()
-        } else {
-            state.give(self.capacity, true)
-        };
-        Redeemed { entry, again, roots, told }
+        let fate = state.fate;
+        let mut after = state.after(fate);
+        if !fault::is(Fault::AdmitTakeTellsNobody) {
+            after.told = state.give(self.capacity, true);
+        }
+        Redeemed { entry, again, after }
     }
 
-    /// After a ticket's entry, the next oldest, if there is one for which there is no ticket. So many
-    /// closures are given back.
-    pub(crate) fn next(&self, given_back: usize) -> Next<E, K> {
+    /// After a ticket's entry, the next oldest, if there is one for which there is no ticket, and a lease
+    /// of some of the next: together `most`. So many closures have run.
+    pub(crate) fn next(&self, worker: usize, has_run: usize, most: usize) -> Next<E, K> {
         let mut state = lock_patiently(&self.state);
-        let keeper = state.give_back(given_back);
-        if state.entries.len() <= state.tickets && !fault::is(Fault::AdmitNextTakesAll) {
-            return Next { entry: None, roots: 0, told: Told::default(), keeper };
+        self.end_lease(&mut state, worker);
+        let mut after = state.has_run(has_run);
+        if state.leased != 0 && self.stands_still(&mut state) {
+            self.revoke(&mut state);
+        }
+        let loose = state.entries.len().saturating_sub(state.tickets);
+        if loose == 0 && !fault::is(Fault::AdmitNextTakesAll) {
+            return Next { entry: None, leased: 0, after };
         }
         let entry = state.entries.pop_front().map(|(_, entry)| entry);
-        let roots = state.settle();
-        Next { entry, roots, told: state.give(self.capacity, true), keeper }
+        after.told = state.give(self.capacity, true);
+        // The others get their share, and who waits for room is given it by each who takes.
+        let share = loose.div_ceil(self.leases.len()).min(most).min(MOST + 1);
+        let leased = if state.line.is_empty() { share.saturating_sub(1) } else { 0 };
+        if leased != 0 {
+            self.grant(&mut state, worker, leased);
+        }
+        Next { entry, leased, after }
     }
 
-    /// So many closures have run, or were dropped. The keeper is to be dropped, if it comes.
-    #[must_use]
-    pub(crate) fn give_back(&self, closures: usize) -> Option<K> {
-        lock_patiently(&self.state).give_back(closures)
+    /// The next entry of what that worker has been leased, which calls. `None`: it has been taken back.
+    #[inline]
+    pub(crate) fn begin(&self, worker: usize) -> Option<E> {
+        self.leases[worker].begin()
+    }
+
+    /// That worker goes on with other work: so many closures have run.
+    pub(crate) fn pause(&self, worker: usize, has_run: usize) -> After<K> {
+        let mut state = lock_patiently(&self.state);
+        self.end_lease(&mut state, worker);
+        state.has_run(has_run)
+    }
+
+    /// That many closures have run, elsewhere.
+    pub(crate) fn has_run(&self, closures: usize) -> After<K> {
+        lock_patiently(&self.state).has_run(closures)
+    }
+
+    /// A closure that had ended has been dropped, or has run all the same.
+    pub(crate) fn give_back(&self) -> Option<K> {
+        lock_patiently(&self.state).give_back(1)
+    }
+
+    /// A closure has ended that did not run.
+    pub(crate) fn cancelled(&self) -> After<K> {
+        let mut state = lock_patiently(&self.state);
+        state.inside -= 1;
+        state.cancelled += 1;
+        state.after(Fate::Cancelled)
     }
 
     /// Takes that entry out, if it is still in.
     pub(crate) fn remove(&self, number: u64) -> (Option<E>, Told) {
         let mut state = lock_patiently(&self.state);
+        let is_older = state.entries.front().is_none_or(|(first, _)| number < *first);
+        if state.leased != 0 && number >= state.oldest_leased && is_older {
+            self.revoke(&mut state);
+        }
         let found = state.entries.binary_search_by_key(&number, |(number, _)| *number);
         let removed = found.ok().and_then(|index| state.entries.remove(index));
         let tells = removed.is_some() && !fault::is(Fault::AdmitRemoveTellsNobody);
@@ -367,105 +399,182 @@ impl<E, K> Queue<E, K> {
         (removed.map(|(_, entry)| entry), told)
     }
 
-    /// An entry has ended that did not run: how many roots are to be counted out for it.
-    #[must_use]
-    pub(crate) fn cancelled(&self) -> usize {
+    /// Nothing goes in from now on; all who stand in line are told. The figures are those of just before.
+    pub(crate) fn close(&self) -> (Figures, After<K>) {
         let mut state = lock_patiently(&self.state);
-        if fault::is(Fault::AdmitOwesNothing) {
-            return 1;
+        let before = state.figures();
+        state.closed = true;
+        let fate = state.fate;
+        let mut after = state.after(fate);
+        if !fault::is(Fault::AdmitCloseTellsNobody) {
+            after.told = state.line.close();
         }
-        state.owed += 1;
-        state.settle()
+        (before, after)
     }
 
-    /// Nothing goes in from now on; all who stand in line are told.
-    pub(crate) fn close(&self) -> Told {
+    /// The pool is about to close: nothing goes in from now on, and each closure is a root. `enter` counts so
+    /// many more in.
+    pub(crate) fn pool_closes(&self, enter: impl FnOnce(usize)) {
         let mut state = lock_patiently(&self.state);
-        state.closed = true;
-        if fault::is(Fault::AdmitCloseTellsNobody) {
-            return Told::default();
+        state.each_is_root = true;
+        let more = state.inside.saturating_sub(state.roots);
+        state.roots += more;
+        if more != 0 {
+            enter(more);
         }
-        let mut told = mem::take(&mut state.untold);
-        told.extend(state.line.drain(..).map(|(_, waiter)| waiter.told));
-        Told(told)
     }
 
     /// Takes everything out that is queued. `by_ticket`: one has started, for that.
-    pub(crate) fn take_all(&self, by_ticket: bool) -> Emptied<E> {
+    pub(crate) fn take_all(&self, by_ticket: bool) -> (VecDeque<(u64, E)>, After<K>) {
         let mut state = lock_patiently(&self.state);
+        self.revoke(&mut state);
         let entries = mem::take(&mut state.entries);
         state.tickets -= usize::from(by_ticket);
-        let roots = state.settle();
-        Emptied { entries, roots, told: state.give(self.capacity, false) }
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        lock_patiently(&self.state).closed
+        let fate = state.fate;
+        let mut after = state.after(fate);
+        after.told = state.give(self.capacity, false);
+        (entries, after)
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        lock_patiently(&self.state).figures()
+        let mut state = lock_patiently(&self.state);
+        self.settle(&mut state);
+        state.high_water = state.high_water.max(state.len());
+        state.figures()
     }
 
-    /// The figures, and whether it is closed, without waiting for the lock.
-    pub(crate) fn try_look(&self) -> Option<(Figures, bool)> {
-        self.state.try_lock().ok().map(|state| (state.figures(), state.closed))
+    /// The figures, without waiting for the lock.
+    pub(crate) fn try_look(&self) -> Option<Figures> {
+        let mut state = self.state.try_lock().ok()?;
+        self.settle(&mut state);
+        Some(state.figures())
+    }
+
+    /// After a push.
+    #[inline]
+    fn raise_high_water(&self, state: &mut State<E, K>) {
+        if state.leased != 0 && state.high_water < EXACT {
+            self.settle(state);
+        }
+        let surely = state.entries.len() + if state.high_water < EXACT { state.leased } else { 0 };
+        state.high_water = state.high_water.max(surely);
+    }
+
+    /// Leases so many of the oldest entries to that worker.
+    fn grant(&self, state: &mut State<E, K>, worker: usize, leased: usize) {
+        if state.leased == 0 {
+            state.oldest_leased = state.entries.front().map_or(0, |(number, _)| *number);
+        }
+        state.leased += leased;
+        state.leases[worker] = Granted { at_most: leased, seen: None };
+        let entries = state.entries.drain(..leased);
+        // SAFETY: (1) this is under the lock; (2) its worker has just ended it; (3) `next` sees to that.
+        unsafe { self.leases[worker].grant(entries) };
+    }
+
+    /// Learns how many of those that are leased have not been begun.
+    fn settle(&self, state: &mut State<E, K>) {
+        if state.leased != 0 {
+            state.leased = 0;
+            for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
+                if granted.at_most != 0 {
+                    granted.at_most = lease.left().len();
+                    state.leased += granted.at_most;
+                }
+            }
+        }
+    }
+
+    /// Whether there is a lease of which none has been begun since this was asked for the last time.
+    fn stands_still(&self, state: &mut State<E, K>) -> bool {
+        let mut stands_still = false;
+        for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
+            if granted.at_most != 0 {
+                let left = lease.left();
+                stands_still |= left.len() != 0 && granted.seen == Some(left);
+                granted.seen = Some(left);
+            }
+        }
+        stands_still
+    }
+
+    /// What is leased to that worker and has not been begun goes back, as all else that is leased: where there
+    /// is some, which is when a worker stops early.
+    fn end_lease(&self, state: &mut State<E, K>, worker: usize) {
+        let granted = &mut state.leases[worker].at_most;
+        if *granted == 0 {
+            return;
+        }
+        if self.leases[worker].left().len() == 0 {
+            state.leased -= mem::take(granted);
+        } else {
+            self.revoke(state);
+        }
+    }
+
+    /// Takes all leases back. What is in them is older than all other entries.
+    fn revoke(&self, state: &mut State<E, K>) {
+        if state.leased == 0 {
+            return;
+        }
+        let mut back = Vec::new();
+        for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
+            if mem::take(&mut granted.at_most) != 0 {
+                // SAFETY: (1) this is under the lock.
+                back.extend(unsafe { lease.revoke() });
+            }
+        }
+        state.leased = 0;
+        back.sort_unstable_by_key(|(number, _)| *number);
+        back.into_iter().rev().for_each(|entry| state.entries.push_front(entry));
     }
 }
 
 impl<E, K> State<E, K> {
-    fn figures(&self) -> Figures {
-        Figures { len: self.entries.len(), high_water: self.high_water, pushed: self.next }
+    /// Entries that have not been begun, at most.
+    #[inline]
+    fn len(&self) -> usize {
+        self.entries.len() + self.leased
     }
 
+    fn figures(&self) -> Figures {
+        Figures {
+            len: self.len(),
+            high_water: self.high_water,
+            pushed: self.next,
+            inside: self.inside,
+            cancelled: self.cancelled,
+            closed: self.closed,
+        }
+    }
+
+    #[inline]
     fn free(&self, capacity: usize) -> usize {
-        capacity - self.entries.len() - self.granted
+        capacity - self.len() - self.line.granted()
     }
 
     /// For somebody who has not stood in line.
-    fn has_room(&self, capacity: usize, rooms: usize) -> bool {
-        rooms <= self.free(capacity) && !self.has_claims()
-    }
-
-    /// Whether anybody in line may not be overtaken. Those without a claim are no more than the workers.
     #[inline]
-    fn has_claims(&self) -> bool {
-        !self.line.is_empty() && self.line.iter().any(|(_, waiter)| waiter.stance != Stance::Asks)
+    fn has_room(&self, capacity: usize, rooms: usize) -> bool {
+        rooms <= self.free(capacity) && !self.line.has_claims()
     }
 
-    /// Gives the room that there is to those in line. `calm`: who looks need not be told yet.
+    /// Gives the room that there is to those in line. `calm`: who looks need not be told yet, unless the
+    /// queue is half empty.
     #[inline]
     fn give(&mut self, capacity: usize, calm: bool) -> Told {
-        if self.line.is_empty() && self.untold.is_empty() {
+        if self.line.is_quiet() {
             return Told::default();
         }
-        self.give_to_line(capacity, calm)
+        let free = self.free(capacity);
+        self.line.give(free, calm && self.len() > capacity / 2)
     }
 
-    #[cold]
-    fn give_to_line(&mut self, capacity: usize, calm: bool) -> Told {
-        let calm = calm && self.entries.len() > capacity / 2;
-        let mut told = Vec::new();
-        while let Some((_, first)) = self.line.front()
-            && first.rooms <= self.free(capacity)
-        {
-            if first.stance != Stance::Asks {
-                self.granted += first.rooms;
-            }
-            let wait = calm && first.stance == Stance::Looks;
-            let list = if wait { &mut self.untold } else { &mut told };
-            list.extend(self.line.pop_front().map(|(_, first)| first.told));
-        }
-        if !calm && !fault::is(Fault::AdmitUntoldForgotten) {
-            told.append(&mut self.untold);
-        }
-        Told(told)
-    }
-
-    /// Takes one off the list of those who are to be told later.
-    fn take_untold(&mut self, told: &Arc<Latch>) -> Option<Arc<Latch>> {
-        let index = self.untold.iter().position(|latch| Arc::as_ptr(latch) == Arc::as_ptr(told))?;
-        Some(self.untold.swap_remove(index))
+    fn has_run(&mut self, closures: usize) -> After<K> {
+        self.inside -= closures;
+        let keeper = if closures == 0 { None } else { self.give_back(closures) };
+        let fate = if closures == 0 { self.fate } else { Fate::Ran };
+        After { keeper, ..self.after(fate) }
     }
 
     fn give_back(&mut self, closures: usize) -> Option<K> {
@@ -477,11 +586,19 @@ impl<E, K> State<E, K> {
         }
     }
 
-    /// How many roots are held back for no ticket.
-    fn settle(&mut self) -> usize {
-        let needed = self.tickets.saturating_sub(self.entries.len());
-        let beyond = self.owed.saturating_sub(needed);
-        self.owed -= beyond;
-        beyond
+    /// After a closure has ended so, or a ticket.
+    #[inline]
+    fn after(&mut self, fate: Fate) -> After<K> {
+        self.fate = fate;
+        let keeps = if fault::is(Fault::AdmitOwesNothing) { 0 } else { self.tickets };
+        let needed = match self.each_is_root {
+            true => self.inside.max(keeps.min(1)),
+            false => (self.inside + keeps).min(1),
+        };
+        let roots = self.roots.saturating_sub(needed);
+        self.roots -= roots;
+        let ended = self.closed && self.inside == 0 && !self.ended;
+        self.ended |= ended;
+        After { told: Told::default(), roots, fate, ended, keeper: None }
     }
 }

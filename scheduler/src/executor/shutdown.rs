@@ -1,7 +1,7 @@
 //! The end of an executor; its pool goes on.
 
+use super::queue::Figures;
 use super::{Core, Executor};
-use crate::pool::gate::Tally;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 use crate::pool::registry::{wait, wait_until};
 use crate::sync::Instant;
@@ -60,11 +60,10 @@ impl Executor {
                 true
             }
         };
-        let tally = core.life.tally();
-        let cancelled = tally.cancelled_since(before);
-        let running = if stopped { 0 } else { tally.roots() };
+        let now = core.queue.figures();
+        let cancelled = (now.cancelled - before.cancelled) as usize;
         ShutdownReport {
-            ran: before.roots().saturating_sub(cancelled + running),
+            ran: before.inside.saturating_sub(cancelled + now.inside),
             cancelled,
             stragglers: if stopped { Vec::new() } else { stragglers(core) },
         }
@@ -161,7 +160,7 @@ impl Executor {
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
     pub fn is_shut_down(&self) -> bool {
-        self.core().queue.is_closed()
+        self.core().queue.figures().closed
     }
 
     /// Whether the executor has been shut down and all of its closures have ended.
@@ -183,12 +182,8 @@ impl Executor {
     }
 
     /// Refuses what comes from now on. What there was of its closures just before.
-    fn close(&self) -> Tally {
-        let core = self.core();
-        drop(core.queue.close());
-        let closing = core.life.close();
-        core.pass(closing.passage);
-        closing.before
+    fn close(&self) -> Figures {
+        self.core().close()
     }
 
     fn cancel_queued(&self) {

@@ -156,6 +156,14 @@ impl Gate {
         Err(Closed)
     }
 
+    /// Counts in so many roots, by somebody who knows that the gate is open.
+    pub(crate) fn enter_more(&self, stripe: Stripe, roots: usize) {
+        // Relaxed: as in `enter`.
+        let before =
+            self.stripes[stripe.0].fetch_add(ROOT.wrapping_mul(roots as u64), Ordering::Relaxed);
+        debug_assert!(before & CLOSED == 0, "the gate is closed");
+    }
+
     /// Counts a root out.
     #[inline]
     pub(crate) fn leave(&self, stripe: Stripe, fate: Fate) -> Passage {

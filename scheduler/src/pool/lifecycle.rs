@@ -188,6 +188,11 @@ impl Lifecycle {
         self.gate.enter(stripe)
     }
 
+    /// Counts in so many roots more, while the gate is open.
+    pub(crate) fn enter_more(&self, stripe: Stripe, roots: usize) {
+        self.gate.enter_more(stripe, roots);
+    }
+
     /// Counts a root out, whose queue entry is used up.
     #[inline]
     pub(crate) fn leave(&self, stripe: Stripe, fate: Fate) -> Passage {
@@ -200,8 +205,8 @@ impl Lifecycle {
         self.gate.close()
     }
 
-    /// Only the first one's time counts.
-    fn note_close(&self) {
+    /// A shutdown has begun. Only the first one's time counts.
+    pub(crate) fn note_close(&self) {
         self.closed_at.lock().unwrap().get_or_insert_with(Instant::now);
         self.was_closed.set(1);
     }

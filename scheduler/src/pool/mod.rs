@@ -5,6 +5,7 @@ pub(crate) mod builder;
 pub(crate) mod bundle;
 pub(crate) mod carried;
 pub(crate) mod error;
+pub(crate) mod fronts;
 pub(crate) mod gate;
 pub(crate) mod global;
 pub(crate) mod hooks;

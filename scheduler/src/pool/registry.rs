@@ -2,6 +2,7 @@
 
 use super::bundle;
 use super::carried::Carried;
+use super::fronts::Fronts;
 use super::gate::{Closed, Passage, Stripe, Tally};
 use super::hooks::Hooks;
 use super::lifecycle::Lifecycle;
@@ -49,6 +50,7 @@ pub(crate) struct Registry {
     injector: Injector,
     sleep: Sleep,
     lifecycle: Lifecycle,
+    fronts: Fronts,
     on_close: OnClose,
     hooks: Hooks,
 }
@@ -92,6 +94,7 @@ impl Registry {
             injector: Injector::new(),
             sleep: Sleep::new(workers),
             lifecycle: Lifecycle::new(workers),
+            fronts: Fronts::default(),
             on_close: OnClose::default(),
             hooks,
         };
@@ -121,6 +124,10 @@ impl Registry {
 
     pub(crate) fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    pub(crate) fn fronts(&self) -> &Fronts {
+        &self.fronts
     }
 
     pub(crate) fn on_close(&self) -> &OnClose {
@@ -290,6 +297,11 @@ impl Registry {
         self.enter_on(self.stripe(self.own_worker()))
     }
 
+    /// Counts in so many roots more than one that the caller has counted in, while the gate is open.
+    pub(crate) fn enter_more(&self, roots: usize) {
+        self.lifecycle.enter_more(self.stripe(self.own_worker()), roots);
+    }
+
     /// Counts a root out; the last one of a closed pool ends the workers.
     #[inline]
     pub(crate) fn leave(&self, fate: Fate) {
@@ -316,6 +328,8 @@ impl Registry {
 
     /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.
     pub(crate) fn close(&self) -> Tally {
+        // Before the gate closes: each of their closures becomes a root.
+        self.fronts.close();
         let closing = self.lifecycle.close();
         self.pass(closing.passage);
         self.on_close.close();

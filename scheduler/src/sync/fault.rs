@@ -151,6 +151,8 @@ faults! {
     AdmitCloseTellsNobody: "executor: a close tells nobody who waits for room",
     AdmitUntoldForgotten: "executor: who was not told of room yet is not told later",
     AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
+    AdmitRedeemsLoose: "executor: a ticket finds no entry where another worker has leased some that it has not begun",
+    LeaseBeginsBlindly: "executor: a leased entry is begun with a load and a store",
     AdmitNextTakesAll: "executor: a worker goes on with an entry that a ticket will come for",
     AdmitKeepsOwner: "executor: the last closure that is given back does not let go of its executor",
     AdmitKeptUncounted: "executor: a closure that comes while the executor is kept is not counted as one that keeps it",
