@@ -4,7 +4,7 @@ use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
 use crate::pool::running::Running;
-use crate::span;
+use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
 use crate::unwind::{self, Payload};
@@ -13,9 +13,10 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 /// Whence a closure comes.
-#[derive(Clone, Copy)]
 pub(super) struct Origin<'a> {
     core: &'a Arc<Core>,
+    /// Made without the queue's lock.
+    span: Submission,
     /// `None`: it was never queued.
     number: Option<u64>,
     site: &'static Location<'static>,
@@ -24,18 +25,20 @@ pub(super) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// Of a closure that is being queued.
+    #[inline]
     pub(super) fn of_queue(
         core: &'a Arc<Core>,
+        span: &Submission,
         number: u64,
         site: &'static Location<'static>,
         at: Option<Instant>,
     ) -> Self {
-        Self { core, number: Some(number), site, at }
+        Self { core, span: span.clone(), number: Some(number), site, at }
     }
 
     /// Of a closure that its submitter runs.
     pub(super) fn of_caller(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
-        Self { core, number: None, site, at: None }
+        Self { core, span: core.span(site), number: None, site, at: None }
     }
 
     /// The closure's cell.
@@ -64,8 +67,8 @@ impl<'a> Origin<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let Self { core, number, site, at } = self;
-        let f = span::submitted("executor", Some(&core.name), site, f);
+        let Self { core, span, number, site, at } = self;
+        let f = span.closure(f);
         let pointer = Arc::as_ptr(core).cast_mut();
         // SAFETY: an `Arc` is not null.
         let core = unsafe { NonNull::new_unchecked(pointer) };

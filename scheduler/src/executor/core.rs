@@ -23,6 +23,7 @@ use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
 use crate::pool::worker::Worker;
+use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind;
@@ -131,7 +132,9 @@ impl Core {
             let entered = this.registry.enter();
             debug_assert!(entered.is_ok(), "who closes the gate has told the queue before");
         };
-        let make = |number| make(Origin::of_queue(this, number, site, at));
+        // Not under the lock: a subscriber may submit something, too.
+        let span = this.span(site);
+        let make = |number| make(Origin::of_queue(this, &span, number, site, at));
         let pushed = this.queue.push(rooms, place, displaces, keeper, enter, make);
         if let Pushed::In { tickets, .. } = &pushed {
             for _ in 0..*tickets {
@@ -139,6 +142,12 @@ impl Core {
             }
         }
         pushed
+    }
+
+    /// What closures that are submitted now note for their spans.
+    #[inline]
+    pub(super) fn span(&self, site: &'static Location<'static>) -> Submission {
+        Submission::new("executor", Some(&self.name), site)
     }
 
     /// Does what a step of the queue calls for, and hands the keeper on. The caller keeps the core.

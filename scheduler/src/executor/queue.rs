@@ -217,9 +217,29 @@ impl<E, K> Queue<E, K> {
         displaces: bool,
         keeper: impl FnOnce() -> K,
         enter: impl FnOnce(),
-        mut make: impl FnMut(u64) -> E,
+        make: impl FnMut(u64) -> E,
     ) -> Pushed<E> {
         let mut state = lock_patiently(&self.state);
+        // One more among many, mostly.
+        if rooms == 1 && place.is_none() && state.is_busy(self.capacity, self.leases.len()) {
+            state.put(make);
+            return Pushed::In { tickets: 0, displaced: Vec::new() };
+        }
+        self.push_any(&mut state, rooms, place, displaces, keeper, enter, make)
+    }
+
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments, reason = "those of `push`")]
+    fn push_any(
+        &self,
+        state: &mut State<E, K>,
+        rooms: usize,
+        place: Option<&Place>,
+        displaces: bool,
+        keeper: impl FnOnce() -> K,
+        enter: impl FnOnce(),
+        mut make: impl FnMut(u64) -> E,
+    ) -> Pushed<E> {
         if state.closed && !fault::is(Fault::AdmitIgnoresClose) || state.each_is_root {
             return Pushed::Closed;
         }
@@ -228,7 +248,7 @@ impl<E, K> Queue<E, K> {
         if kept {
             state.line.use_up(rooms);
         } else if !state.has_room(self.capacity, rooms) {
-            if displaces { self.revoke(&mut state) } else { self.settle(&mut state) }
+            if displaces { self.revoke(state) } else { self.settle(state) }
             if !state.has_room(self.capacity, rooms) {
                 // Whoever stands in line is not overtaken: then one leaves for each.
                 let free = if state.line.has_claims() { 0 } else { state.free(self.capacity) };
@@ -243,18 +263,9 @@ impl<E, K> Queue<E, K> {
             enter();
             state.roots = 1;
         }
-        for _ in 0..rooms {
-            let number = state.next;
-            state.next += 1;
-            let entry = make(number);
-            state.entries.push_back((number, entry));
-        }
-        state.inside += rooms;
+        (0..rooms).for_each(|_| state.put(&mut make));
         debug_assert!(state.len() + state.line.granted() <= self.capacity);
-        self.raise_high_water(&mut state);
-        if state.keeper.is_none() || !fault::is(Fault::AdmitKeptUncounted) {
-            state.kept_for += rooms;
-        }
+        self.raise_high_water(state);
         state.keeper.get_or_insert_with(keeper);
         let wanted = state.len().min(self.leases.len());
         let tickets = wanted.saturating_sub(state.tickets);
@@ -451,7 +462,6 @@ impl<E, K> Queue<E, K> {
     }
 
     /// After a push.
-    #[inline]
     fn raise_high_water(&self, state: &mut State<E, K>) {
         if state.leased != 0 && state.high_water < EXACT {
             self.settle(state);
@@ -535,6 +545,35 @@ impl<E, K> State<E, K> {
     #[inline]
     fn len(&self) -> usize {
         self.entries.len() + self.leased
+    }
+
+    /// Whether one closure more is that alone: there is room that nobody waits for, and nobody is to be told
+    /// of it, inside the executor or outside.
+    #[inline]
+    fn is_busy(&self, capacity: usize, most_tickets: usize) -> bool {
+        // What is kept counts as taken, and what is leased as not begun.
+        let room = self.len() + self.line.granted() < capacity;
+        let known = self.len() < self.high_water || self.high_water >= EXACT;
+        room && known
+            && self.tickets == most_tickets
+            && self.keeper.is_some()
+            && self.line.is_empty()
+            && !(self.closed || self.each_is_root)
+    }
+
+    /// Puts one entry in. There is a keeper, or will be.
+    #[inline]
+    fn put(&mut self, make: impl FnOnce(u64) -> E) {
+        let number = self.next;
+        self.next += 1;
+        self.entries.push_back((number, make(number)));
+        self.inside += 1;
+        if self.keeper.is_none() || !fault::is(Fault::AdmitKeptUncounted) {
+            self.kept_for += 1;
+        }
+        if self.high_water >= EXACT {
+            self.high_water = self.high_water.max(self.entries.len());
+        }
     }
 
     fn figures(&self) -> Figures {

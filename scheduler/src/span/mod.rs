@@ -22,7 +22,7 @@ mod thread;
 
 pub(crate) use away::{Away, put_away};
 pub(crate) use context::Context;
-pub(crate) use submission::{forked, repeated, submitted};
+pub(crate) use submission::{Submission, forked, repeated, submitted};
 pub(crate) use thread::{elastic, parks, steals, wakes, worker};
 
 use crate::unwind;

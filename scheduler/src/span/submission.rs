@@ -2,6 +2,7 @@
 
 use super::context::{Context, Held};
 use super::{is_on, put_away};
+use crate::sync::Arc;
 use std::panic::Location;
 use tracing::Span;
 
@@ -20,7 +21,6 @@ where
 }
 
 /// `f`, as a closure that is submitted: in a span of its own, whose parent is the one that is current now.
-/// `name` is that of the executor or pool.
 pub(crate) fn submitted<F, T>(
     kind: &'static str,
     name: Option<&str>,
@@ -30,8 +30,7 @@ pub(crate) fn submitted<F, T>(
 where
     F: FnOnce() -> T,
 {
-    let submission = Submission::new(kind, name, site);
-    move || submission.run(f)
+    Submission::new(kind, name, site).closure(f)
 }
 
 /// As [`submitted`], for a closure that is run again and again: in another span each time.
@@ -47,8 +46,10 @@ where
     move || submission.run(&mut f)
 }
 
-/// `None`: there was no subscriber.
-struct Submission(Option<Box<Noted>>);
+/// What a submission notes for its closures: all that asks a subscriber, and so can take long, or submit
+/// something itself. `None`: there was no subscriber.
+#[derive(Clone)]
+pub(crate) struct Submission(Option<Arc<Noted>>);
 
 struct Noted {
     context: Context,
@@ -58,12 +59,25 @@ struct Noted {
 }
 
 impl Submission {
-    fn new(kind: &'static str, name: Option<&str>, site: &'static Location<'static>) -> Self {
+    /// `name` is that of the executor or pool.
+    pub(crate) fn new(
+        kind: &'static str,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> Self {
         let noted = || {
             let name = name.map(Box::from);
-            Box::new(Noted { context: Context::current(), kind, name, site })
+            Arc::new(Noted { context: Context::current(), kind, name, site })
         };
         Self(is_on().then(noted))
+    }
+
+    /// `f`, in a span of its own. Asks no subscriber.
+    pub(crate) fn closure<F, T>(self, f: F) -> impl FnOnce() -> T + use<F, T>
+    where
+        F: FnOnce() -> T,
+    {
+        move || self.run(f)
     }
 
     fn run<R>(&self, f: impl FnOnce() -> R) -> R {
