@@ -3,7 +3,9 @@
 
 use super::ledger;
 use super::rig::{join, spawn};
-use crate::executor::queue::{Place, Pushed, Queue, Stance};
+use crate::executor::queue::{After, Place, Pushed, Queue, Stance};
+use crate::latch::Latch;
+use crate::sync::Arc;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -14,14 +16,21 @@ struct Rig {
     tickets: Cell<usize>,
     /// That have been counted in, and not out.
     roots: Cell<usize>,
+    /// Whether the pool takes more.
+    is_open: Cell<bool>,
     /// What the queue's owner is: it has this reference and the keeper.
     owner: Rc<()>,
 }
 
 impl Rig {
-    fn new(capacity: usize, max_tickets: usize) -> Rc<Self> {
-        let queue = Queue::new(capacity, max_tickets);
-        Rc::new(Self { queue, tickets: Cell::new(0), roots: Cell::new(0), owner: Rc::new(()) })
+    fn new(capacity: usize, workers: usize) -> Rc<Self> {
+        Rc::new(Self {
+            queue: Queue::new(capacity, workers),
+            tickets: Cell::new(0),
+            roots: Cell::new(0),
+            is_open: Cell::new(true),
+            owner: Rc::new(()),
+        })
     }
 
     /// One that is full, of the number 0.
@@ -33,17 +42,17 @@ impl Rig {
 
     /// The numbers that had to leave, if there was room then.
     fn try_push(&self, id: usize, place: Option<&Place>, displaces: bool) -> Option<Vec<usize>> {
-        self.roots.set(self.roots.get() + 1);
-        match self.queue.push(1, place, displaces, || Rc::clone(&self.owner), |_| id) {
-            Pushed::In { tickets, roots, displaced } => {
+        let keeper = || Rc::clone(&self.owner);
+        let enter = || {
+            assert!(self.is_open.get(), "a root comes into a pool that has closed");
+            self.roots.set(self.roots.get() + 1);
+        };
+        match self.queue.push(1, place, displaces, keeper, enter, |_| id) {
+            Pushed::In { tickets, displaced } => {
                 self.tickets.set(self.tickets.get() + tickets);
-                self.leave(roots);
                 Some(displaced)
             }
-            Pushed::Full { .. } | Pushed::Closed => {
-                self.leave(1);
-                None
-            }
+            Pushed::Full { .. } | Pushed::Closed => None,
         }
     }
 
@@ -66,35 +75,45 @@ impl Rig {
         self.redeem_by(|_| true)
     }
 
-    /// The same, by a worker that runs what it can claim, and goes on with one entry more.
+    /// The same, by a worker that runs what it can claim, and goes on with one entry more and what it is
+    /// leased.
     fn redeem_by(&self, claims: impl Fn(usize) -> bool) -> bool {
-        let Some(left) = self.tickets.get().checked_sub(1) else { return false };
-        self.tickets.set(left);
-        let redeemed = self.queue.redeem();
-        self.tickets.set(self.tickets.get() + usize::from(redeemed.again));
-        drop(redeemed.told);
-        self.leave(redeemed.roots);
-        let Some(first) = redeemed.entry else { return true };
+        let Some(first) = self.start(0) else { return false };
+        let Some(first) = first else { return true };
         let has_run = self.run(first, &claims);
-        let next = self.queue.next(has_run);
-        drop((next.told, next.keeper));
-        self.leave(next.roots);
-        if let Some(second) = next.entry {
-            let has_run = self.run(second, &claims);
-            drop(self.queue.give_back(has_run));
+        if let Some((second, leased)) = self.go_on(has_run) {
+            let mut has_run = self.run(second, &claims);
+            let leased = (0..leased).map_while(|_| self.queue.begin(0));
+            leased.for_each(|id| has_run += self.run(id, &claims));
+            self.follow(self.queue.pause(0, has_run));
         }
         true
     }
 
-    /// How many closures are to be given back for that entry: one, unless somebody else has claimed it.
+    /// Starts a ticket on that worker, if there is one: the entry that it finds.
+    fn start(&self, worker: usize) -> Option<Option<usize>> {
+        self.tickets.set(self.tickets.get().checked_sub(1)?);
+        let redeemed = self.queue.redeem(Some(worker));
+        self.tickets.set(self.tickets.get() + usize::from(redeemed.again));
+        self.follow(redeemed.after);
+        Some(redeemed.entry)
+    }
+
+    /// The entry that the first worker goes on with, and how many it is leased.
+    fn go_on(&self, has_run: usize) -> Option<(usize, usize)> {
+        let next = self.queue.next(0, has_run, usize::MAX);
+        self.follow(next.after);
+        Some((next.entry?, next.leased))
+    }
+
+    /// How many closures have run for that entry: one, unless somebody else has claimed it.
     fn run(&self, id: usize, claims: impl Fn(usize) -> bool) -> usize {
         let has_run = claims(id);
         if has_run {
             ledger::run(id);
-            self.leave(1);
             self.is_kept();
         } else {
-            self.leave(self.queue.cancelled());
+            self.follow(self.queue.cancelled());
         }
         usize::from(has_run)
     }
@@ -108,10 +127,10 @@ impl Rig {
         let (entry, told) = self.queue.remove(id as u64);
         drop(told);
         if entry.is_some() {
-            self.leave(self.queue.cancelled());
+            self.follow(self.queue.cancelled());
         }
         self.is_kept();
-        drop(self.queue.give_back(1));
+        drop(self.queue.give_back());
     }
 
     /// Whoever has not given a closure back may use the owner.
@@ -122,8 +141,8 @@ impl Rig {
 
     /// An entry that is out of the queue is dropped unrun.
     fn cancel(&self) {
-        self.leave(self.queue.cancelled());
-        drop(self.queue.give_back(1));
+        self.follow(self.queue.cancelled());
+        drop(self.queue.give_back());
     }
 
     /// Drops an entry as its handle does.
@@ -136,9 +155,10 @@ impl Rig {
         }
     }
 
-    /// The workers end with the last root: no ticket may be left then.
-    fn leave(&self, roots: usize) {
-        self.roots.set(self.roots.get() - roots);
+    /// Does what a step calls for. The workers end with the last root: no ticket may be left then.
+    fn follow(&self, after: After<Rc<()>>) {
+        drop((after.told, after.keeper));
+        self.roots.set(self.roots.get() - after.roots);
         assert!(
             self.roots.get() != 0 || self.tickets.get() == 0,
             "a ticket is left in a pool that may end"
@@ -199,7 +219,7 @@ pub(super) fn two_blocked_against_take() {
 pub(super) fn block_against_close() {
     let rig = Rig::full();
     let closer = Rc::clone(&rig);
-    let closer = spawn(move || drop(closer.queue.close()));
+    let closer = spawn(move || closer.follow(closer.queue.close().1));
     assert!(!rig.block(1));
     join(closer);
     rig.finish();
@@ -212,9 +232,10 @@ pub(super) fn push_against_close() {
     let pusher = spawn(move || {
         pusher.push(0, None);
     });
-    drop(rig.queue.close());
-    let emptied = rig.queue.take_all(false);
-    emptied.entries.iter().for_each(|_| rig.cancel());
+    rig.follow(rig.queue.close().1);
+    let (entries, after) = rig.queue.take_all(false);
+    rig.follow(after);
+    entries.iter().for_each(|_| rig.cancel());
     join(pusher);
     assert_eq!(rig.queue.figures().len, 0, "it came after the close");
     rig.finish();
@@ -326,18 +347,130 @@ pub(super) fn take_back_against_take() {
     assert!(rig.push(0, None) && rig.push(1, None));
     let worker = Rc::clone(&rig);
     let worker = spawn(move || while worker.redeem() {});
-    drop(rig.queue.close());
-    let emptied = rig.queue.take_all(false);
-    drop(emptied.told);
-    rig.leave(emptied.roots);
-    emptied.entries.iter().for_each(|_| rig.leave(rig.queue.cancelled()));
+    rig.follow(rig.queue.close().1);
+    let (entries, after) = rig.queue.take_all(false);
+    rig.follow(after);
+    entries.iter().for_each(|_| rig.follow(rig.queue.cancelled()));
     join(worker);
     while rig.redeem() {}
-    for (_, id) in emptied.entries {
+    for (_, id) in entries {
         rig.is_kept();
         ledger::run(id);
-        drop(rig.queue.give_back(1));
+        drop(rig.queue.give_back());
     }
     rig.finish();
     ledger::all_ran(2);
+}
+
+/// A leased entry is begun by its worker, or taken back; not both.
+pub(super) fn take_back_against_a_lease() {
+    let rig = Rig::new(4, 1);
+    (0..4).for_each(|id| assert!(rig.push(id, None)));
+    let worker = Rc::clone(&rig);
+    let worker = spawn(move || while worker.redeem() {});
+    let (entries, after) = rig.queue.take_all(false);
+    rig.follow(after);
+    for (_, id) in entries {
+        ledger::run(id);
+        rig.cancel();
+    }
+    join(worker);
+    rig.finish();
+    ledger::all_ran(4);
+}
+
+/// Six entries for two workers: the first has begun 1, and been leased 2.
+fn leased() -> Rc<Rig> {
+    let rig = Rig::new(6, 2);
+    (0..6).for_each(|id| assert!(rig.push(id, None)));
+    assert_eq!(rig.start(0), Some(Some(0)));
+    assert_eq!(rig.go_on(rig.run(0, |_| true)), Some((1, 1)));
+    rig
+}
+
+/// A closure waits for one that its worker has been leased: another worker's ticket comes for that.
+pub(super) fn a_ticket_against_a_waiting_lease() {
+    let rig = leased();
+    let has_run = Arc::new(Latch::new());
+    let (worker, waits) = (Rc::clone(&rig), Arc::clone(&has_run));
+    let worker = spawn(move || {
+        waits.wait();
+        let has_run = worker.run(1, |_| true);
+        assert_eq!(worker.queue.begin(0), None, "it has been taken back");
+        worker.follow(worker.queue.pause(0, has_run));
+    });
+    while let Some(entry) = rig.start(1) {
+        let has_run_now = entry.map_or(0, |id| rig.run(id, |_| true));
+        if ledger::runs(2) == 1 && !has_run.is_set() {
+            // SAFETY: the `Arc` keeps the latch alive during the call.
+            unsafe { Latch::set(Arc::as_ptr(&has_run)) };
+        }
+        rig.follow(rig.queue.has_run(has_run_now));
+    }
+    join(worker);
+    rig.finish();
+    ledger::all_ran(6);
+}
+
+/// A leased entry is begun by its worker, or a ticket of another one finds it.
+pub(super) fn a_ticket_against_a_lease() {
+    let rig = leased();
+    let worker = Rc::clone(&rig);
+    let worker = spawn(move || {
+        let mut has_run = worker.run(1, |_| true);
+        has_run += worker.queue.begin(0).map_or(0, |id| worker.run(id, |_| true));
+        worker.follow(worker.queue.pause(0, has_run));
+    });
+    while let Some(entry) = rig.start(1) {
+        let has_run = entry.map_or(0, |id| rig.run(id, |_| true));
+        rig.follow(rig.queue.has_run(has_run));
+    }
+    join(worker);
+    rig.finish();
+    ledger::all_ran(6);
+}
+
+/// The queue is full, and a leased closure waits for somebody who waits for room: that is given as soon as
+/// there is some.
+pub(super) fn block_against_a_lease() {
+    let rig = Rig::new(4, 1);
+    (0..4).for_each(|id| assert!(rig.push(id, None)));
+    assert_eq!(rig.start(0), Some(Some(0)));
+    assert_eq!(rig.go_on(rig.run(0, |_| true)), Some((1, 1)));
+    assert!(rig.push(4, None) && rig.push(5, None), "two have been begun");
+    let is_in = Arc::new(Latch::new());
+    let (worker, waits) = (Rc::clone(&rig), Arc::clone(&is_in));
+    let worker = spawn(move || {
+        let mut has_run = worker.run(1, |_| true);
+        let second = worker.queue.begin(0).or_else(|| {
+            let (second, _) = worker.go_on(std::mem::take(&mut has_run)).expect("more are left");
+            Some(second)
+        });
+        waits.wait();
+        has_run += second.map_or(0, |id| worker.run(id, |_| true));
+        worker.follow(worker.queue.pause(0, has_run));
+    });
+    assert!(rig.block(6));
+    // SAFETY: the `Arc` keeps the latch alive during the call.
+    unsafe { Latch::set(Arc::as_ptr(&is_in)) };
+    join(worker);
+    rig.finish();
+    ledger::all_ran(7);
+}
+
+/// What goes in is counted into the pool before that closes, or refused; then each closure is a root.
+pub(super) fn push_against_the_pools_close() {
+    let rig = Rig::new(2, 1);
+    let pusher = Rc::clone(&rig);
+    let pusher = spawn(move || {
+        pusher.push(0, None);
+        pusher.push(1, None);
+    });
+    let more = |roots| rig.roots.set(rig.roots.get() + roots);
+    rig.queue.pool_closes(more);
+    rig.is_open.set(false);
+    assert_eq!(rig.roots.get(), rig.queue.figures().inside);
+    join(pusher);
+    assert!(!rig.push(2, None));
+    rig.finish();
 }

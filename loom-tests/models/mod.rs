@@ -150,6 +150,11 @@ models! {
         tickets_against_push: None,
         abort_against_the_last_that_is_given_back: None,
         take_back_against_take: None,
+        take_back_against_a_lease: None,
+        a_ticket_against_a_waiting_lease: None,
+        a_ticket_against_a_lease: None,
+        block_against_a_lease: None,
+        push_against_the_pools_close: None,
     }
     executor {
         executor_dropped_against_its_closure: Some(3),

@@ -150,6 +150,11 @@ models! {
     tickets_against_push,
     abort_against_the_last_that_is_given_back,
     take_back_against_take,
+    take_back_against_a_lease,
+    a_ticket_against_a_waiting_lease,
+    a_ticket_against_a_lease,
+    block_against_a_lease,
+    push_against_the_pools_close,
 
     executor_dropped_against_its_closure,
     executor_aborted_closure_against_a_ticket,

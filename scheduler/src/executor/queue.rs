@@ -240,7 +240,8 @@ impl<E, K> Queue<E, K> {
         enter: impl FnOnce(),
         mut make: impl FnMut(u64) -> E,
     ) -> Pushed<E> {
-        if state.closed && !fault::is(Fault::AdmitIgnoresClose) || state.each_is_root {
+        let pool_closes = state.each_is_root && !fault::is(Fault::AdmitIgnoresPool);
+        if state.closed && !fault::is(Fault::AdmitIgnoresClose) || pool_closes {
             return Pushed::Closed;
         }
         let kept = place.is_some_and(Place::has_claim);
@@ -282,7 +283,9 @@ impl<E, K> Queue<E, K> {
         }
         let place = state.line.join(rooms, stance);
         if !fault::is(Fault::AdmitStandsBlindly) {
-            self.revoke(&mut state);
+            if !fault::is(Fault::AdmitStandsBesideLeases) {
+                self.revoke(&mut state);
+            }
             let mut told = state.give(self.capacity, true);
             told.add(state.line.take_untold(&place));
             drop(state);

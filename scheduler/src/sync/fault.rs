@@ -152,6 +152,8 @@ faults! {
     AdmitUntoldForgotten: "executor: who was not told of room yet is not told later",
     AdmitTicketEnds: "executor: a ticket is not put back while entries are left",
     AdmitRedeemsLoose: "executor: a ticket finds no entry where another worker has leased some that it has not begun",
+    AdmitStandsBesideLeases: "executor: who begins to wait for room leaves to the workers what they have leased",
+    AdmitIgnoresPool: "executor: a closure goes into a queue whose pool has closed",
     LeaseBeginsBlindly: "executor: a leased entry is begun with a load and a store",
     AdmitNextTakesAll: "executor: a worker goes on with an entry that a ticket will come for",
     AdmitKeepsOwner: "executor: the last closure that is given back does not let go of its executor",
