@@ -3,7 +3,6 @@
 use super::core::Core;
 use crate::job::cell::{self, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
-use crate::pool::running::Running;
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
@@ -52,14 +51,26 @@ impl<'a> Origin<'a> {
         unsafe { cell::new(closure, owner) }
     }
 
-    /// The same without a handle.
+    /// The same without a handle: nobody can abort it, so it needs no number.
+    #[inline]
     pub(super) fn detached<F>(self, f: F) -> Entry
     where
         F: FnOnce() + Send + 'static,
     {
-        let (closure, owner) = self.wrap(f);
-        // SAFETY: as above.
-        unsafe { cell::detached(closure, owner) }
+        if self.number.is_none() {
+            let (closure, owner) = self.wrap(f);
+            // SAFETY: as above.
+            return unsafe { cell::detached(closure, owner) };
+        }
+        let Self { core, span, site, at, .. } = self;
+        let (f, core) = (span.closure(f), Some(NonNull::from(&**core)));
+        // The time is left out where nobody wants it, so that the cell of a small closure is one cache line.
+        match at {
+            // SAFETY: as above.
+            Some(at) => unsafe { cell::detached(f, Unwatched { core, site, at }) },
+            // SAFETY: as above.
+            None => unsafe { cell::detached(f, Unwatched { core, site, at: () }) },
+        }
     }
 
     fn wrap<F, T>(self, f: F) -> (impl FnOnce() -> T + Send + 'static, Admission)
@@ -156,54 +167,22 @@ impl Owner for Admission {
     const OUTLIVES_HANDLE: bool = false;
 
     fn cancels(self) -> bool {
-        self.counting().is_some_and(|core| {
-            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
-        })
+        self.counting().is_some_and(Core::cancels)
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        struct End<'a>(&'a Running);
-        impl Drop for End<'_> {
-            fn drop(&mut self) {
-                self.0.end();
+        match self.core() {
+            Some(core) if self.role == Role::Queued => core.run(self.site, self.at, closure),
+            Some(core) if core.registry.own_worker().is_some() => {
+                unwind::catch(|| core.registry.run_root(self.site, closure))
             }
+            // Run by somebody who is no worker, or of another pool.
+            _ => unwind::catch(closure),
         }
-        let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
-        // Run by somebody who is no worker, or of another pool.
-        let Some((core, worker)) = own else { return unwind::catch(closure) };
-        if self.role != Role::Queued {
-            return unwind::catch(|| core.registry.run_root(self.site, closure));
-        }
-        let slot = &core.slots[worker.index()];
-        let begun = self.at.map(|at| {
-            let now = Instant::now();
-            (now, now - at)
-        });
-        let result = unwind::catch(|| {
-            slot.running.begin(self.site);
-            let _end = End(&slot.running);
-            if core.life.was_closed() {
-                slot.running.note_begin(core.life.closed_for());
-            }
-            core.registry.run_root(self.site, closure)
-        });
-        if result.is_ok() {
-            slot.completed.add(1)
-        } else {
-            slot.panicked.add(1)
-        }
-        if let (Some(timings), Some((begun, waited))) = (&slot.timings, begun) {
-            timings.record(waited, Instant::now() - begun);
-        }
-        result
     }
 
     fn unclaimed(self) -> Unclaimed {
-        match self.core() {
-            Some(core) => core.registry.unclaimed(),
-            // The panic hook has reported it.
-            None => Unclaimed(Box::new(unwind::drop_quietly)),
-        }
+        unclaimed(self.core())
     }
 
     fn ended(self, fate: Fate) {
@@ -229,5 +208,92 @@ impl Owner for Admission {
     fn orphan(self) -> Option<Self> {
         self.ended(Fate::Cancelled);
         Some(Self { role: Role::Left, ..self })
+    }
+}
+
+/// The executor of a cell that never has a handle. The pointer is that of an [`Admission`]; as nobody can abort
+/// the closure, it needs no [`Stay`]: whoever uses the entry up gives it back. `None`: it has left.
+#[derive(Clone, Copy)]
+struct Unwatched<At> {
+    core: Option<NonNull<Core>>,
+    site: &'static Location<'static>,
+    at: At,
+}
+
+/// When a closure was submitted, or nothing.
+trait At: Copy + Send {
+    fn known(self) -> Option<Instant>;
+}
+
+impl At for () {
+    fn known(self) -> Option<Instant> {
+        None
+    }
+}
+
+impl At for Instant {
+    fn known(self) -> Option<Instant> {
+        Some(self)
+    }
+}
+
+// SAFETY: `Core` is `Sync`.
+unsafe impl<A: At> Send for Unwatched<A> {}
+
+impl<A: At> Unwatched<A> {
+    fn core(&self) -> Option<&Core> {
+        // SAFETY: see `Admission`.
+        self.core.map(|core| unsafe { core.as_ref() })
+    }
+}
+
+impl<A: At> Owner for Unwatched<A> {
+    const OUTLIVES_HANDLE: bool = false;
+
+    #[inline]
+    fn cancels(self) -> bool {
+        self.core().is_some_and(Core::cancels)
+    }
+
+    #[inline]
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        match self.core() {
+            Some(core) => core.run(self.site, self.at.known(), closure),
+            None => unwind::catch(closure),
+        }
+    }
+
+    fn unclaimed(self) -> Unclaimed {
+        unclaimed(self.core())
+    }
+
+    #[inline]
+    fn ended(self, fate: Fate) {
+        let Some(this) = self.core else { return };
+        // SAFETY: see `Admission`.
+        let core = unsafe { this.as_ref() };
+        match fate {
+            // SAFETY: the pointer is of an `Arc`, and the closure has just run.
+            Fate::Ran => unsafe { Core::has_run(this, core.registry.own_worker()) },
+            Fate::Cancelled => {
+                core.cancelled();
+                // SAFETY: the pointer is of an `Arc`, and the closure has just been dropped.
+                unsafe { Core::give_back(this) };
+            }
+        }
+    }
+
+    fn orphan(self) -> Option<Self> {
+        self.ended(Fate::Cancelled);
+        Some(Self { core: None, ..self })
+    }
+}
+
+/// Where a panic goes of a closure that may have left its executor.
+fn unclaimed(core: Option<&Core>) -> Unclaimed {
+    match core {
+        Some(core) => core.registry.unclaimed(),
+        // The panic hook has reported it.
+        None => Unclaimed(Box::new(unwind::drop_quietly)),
     }
 }

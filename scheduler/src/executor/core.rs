@@ -26,7 +26,7 @@ use crate::pool::worker::Worker;
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Counter, Instant, Mutex};
-use crate::unwind;
+use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -281,6 +281,57 @@ impl Core {
         // SAFETY: (1).
         let borrowed = unsafe { Arc::from_raw(this.as_ptr().cast_const()) };
         Arc::clone(&ManuallyDrop::new(borrowed))
+    }
+
+    /// Whether the closures that have run of late were so short that workers take many at a time.
+    pub(super) fn are_short(&self) -> bool {
+        self.slots().any(|slot| slot.stride.get() == RUN_AT_ONCE as u64)
+    }
+
+    /// Whether closures are dropped that have not begun.
+    #[inline]
+    pub(super) fn cancels(&self) -> bool {
+        self.registry.lifecycle().is_cancelling() || self.life.is_cancelling()
+    }
+
+    /// Runs a closure that was queued, and counts it. `at`: when it was submitted, if that is to be known.
+    pub(super) fn run<T>(
+        &self,
+        site: &'static Location<'static>,
+        at: Option<Instant>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        struct End<'a>(&'a Running);
+        impl Drop for End<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.end();
+            }
+        }
+        // Run by somebody who is no worker, or of another pool.
+        let Some(worker) = self.registry.own_worker() else { return unwind::catch(closure) };
+        let slot = &*self.slots[worker.index()];
+        let begun = at.map(|at| {
+            let now = Instant::now();
+            (now, now - at)
+        });
+        let result = unwind::catch(|| {
+            slot.running.begin(site);
+            let _end = End(&slot.running);
+            if self.life.was_closed() {
+                slot.running.note_begin(self.life.closed_for());
+            }
+            self.registry.run_root(site, closure)
+        });
+        if result.is_ok() {
+            slot.completed.add(1)
+        } else {
+            slot.panicked.add(1)
+        }
+        if let (Some(timings), Some((begun, waited))) = (&slot.timings, begun) {
+            timings.record(waited, Instant::now() - begun);
+        }
+        result
     }
 
     /// Takes everything out that is queued.
