@@ -720,6 +720,75 @@ fn a_subscriber_that_panics() {
     let _ = pool.shutdown(Shutdown::Drain);
 }
 
+/// An executor asks for the current span outside of its lock: a subscriber that submits something to it just
+/// then does not wait for itself.
+#[test]
+fn a_subscriber_that_submits_to_the_same_executor() {
+    const NAME: &str = "a_subscriber_that_submits_to_the_same_executor";
+    if case().is_none() {
+        return watchdog(NAME, || child_passes(NAME, "submits", &[]));
+    }
+    static EXECUTOR: OnceLock<Executor> = OnceLock::new();
+    static SUBMITTED: AtomicUsize = AtomicUsize::new(0);
+    std::thread_local! {
+        static ASKED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    /// Submits whenever it is asked for a span or told of one, but not while it does that.
+    fn submit() {
+        let Some(executor) = EXECUTOR.get() else { return };
+        if !ASKED.replace(true) {
+            executor.execute(|| _ = SUBMITTED.fetch_add(1, Ordering::SeqCst)).expect("it is open");
+            ASKED.set(false);
+        }
+    }
+    #[derive(Clone)]
+    struct Submits(Recorder);
+    impl tracing::Subscriber for Submits {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            self.0.enabled(metadata)
+        }
+        fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::Id {
+            self.0.new_span(attributes)
+        }
+        fn record(&self, _: &tracing::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::Id, _: &tracing::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            self.0.event(event);
+        }
+        fn enter(&self, id: &tracing::Id) {
+            self.0.enter(id);
+        }
+        fn exit(&self, id: &tracing::Id) {
+            self.0.exit(id);
+        }
+        fn clone_span(&self, id: &tracing::Id) -> tracing::Id {
+            submit();
+            self.0.clone_span(id)
+        }
+        fn try_close(&self, id: tracing::Id) -> bool {
+            self.0.try_close(id)
+        }
+        fn current_span(&self) -> tracing_core::span::Current {
+            submit();
+            self.0.current_span()
+        }
+    }
+    let subscriber = Submits(Recorder::new(LevelFilter::TRACE));
+    tracing::subscriber::set_global_default(subscriber.clone()).expect("there is no other");
+    let pool = pool(1);
+    let executor = Executor::builder(&pool).build().expect("no bound, no error");
+    assert!(EXECUTOR.set(executor.clone()).is_ok());
+    info_span!("outer").in_scope(|| {
+        executor.execute(|| ()).expect("it is open");
+        let handles = executor.submit_all([|| 1, || 2]).expect("it is open");
+        let sum: i32 = handles.into_iter().map(|handle| handle.join().expect("no panic")).sum();
+        assert_eq!(sum + executor.submit(|| 3).expect("it is open").join().expect("no panic"), 6);
+    });
+    wait_until(|| SUBMITTED.load(Ordering::SeqCst) >= 3);
+    drop(pool);
+    subscriber.0.no_errors();
+}
+
 /// What was submitted outside of all spans is in none, also where somebody runs it who is in some.
 #[test]
 fn a_closure_without_a_span_run_in_one() {
