@@ -18,13 +18,22 @@ const PLACES: usize = 40;
 /// An executor that is full of `N` closures, of which one runs until it is released, and all before it have
 /// run or begun.
 struct Case {
-    pool: ThreadPool,
+    release: Release,
     executor: Executor,
     handles: Vec<JoinHandle<usize>>,
-    released: Arc<AtomicBool>,
     /// Their numbers, in the order in which they began.
     began: Arc<Mutex<Vec<usize>>>,
     drops: Drops,
+    pool: ThreadPool,
+}
+
+/// Lets the closure end, also where a test fails.
+struct Release(Arc<AtomicBool>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
 }
 
 impl Case {
@@ -47,13 +56,13 @@ impl Case {
         };
         let handles = (0..N).map(|number| executor.submit(closure(number)).unwrap()).collect();
         stuck.release();
-        let case = Self { pool, executor, handles, released, began, drops };
+        let case = Self { release: Release(released), executor, handles, began, drops, pool };
         wait_until(|| case.began.lock().unwrap().contains(&place));
         case
     }
 
     fn release(&self) {
-        self.released.store(true, SeqCst);
+        self.release.0.store(true, SeqCst);
     }
 
     /// Nothing is lost.

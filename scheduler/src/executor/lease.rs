@@ -60,10 +60,7 @@ impl Left {
 
 impl<E> Lease<E> {
     pub(super) fn new() -> Self {
-        Self {
-            word: AtomicU64::new(0),
-            places: std::array::from_fn(|_| UnsafeCell::new(None)),
-        }
+        Self { word: AtomicU64::new(0), places: std::array::from_fn(|_| UnsafeCell::new(None)) }
     }
 
     /// What is left of it, now or a moment ago; what the caller knows to have been begun is not.

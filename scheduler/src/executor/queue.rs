@@ -249,7 +249,11 @@ impl<E, K> Queue<E, K> {
         if kept {
             state.line.use_up(rooms);
         } else if !state.has_room(self.capacity, rooms) {
-            if displaces { self.revoke(state) } else { self.settle(state) }
+            if displaces {
+                self.revoke(state)
+            } else {
+                self.settle(state)
+            }
             if !state.has_room(self.capacity, rooms) {
                 // Whoever stands in line is not overtaken: then one leaves for each.
                 let free = if state.line.has_claims() { 0 } else { state.free(self.capacity) };
