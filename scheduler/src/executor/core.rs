@@ -8,6 +8,10 @@
 //! closure does ([`Front::pool_closes`]). The executor has a [`Lifecycle`] of its own as well, as if it were a
 //! pool with one worker: that *worker* exits when the executor is closed and empty.
 //!
+//! A worker that has redeemed a ticket runs several entries, of which it takes more at a time the shorter they
+//! are. It tells the queue of those that have run when it comes for the next, so that they cost no count of
+//! their own.
+//!
 //! The core lives as long as an executor, a ticket, or a closure that was queued and has neither run nor been
 //! dropped: for these the queue has a reference, its keeper.
 
@@ -394,8 +398,8 @@ impl Slot {
     }
 }
 
-/// How fast a worker's closures are: only those that are short may be taken several at a time, as the next ones
-/// of a lease wait for its worker.
+/// How fast a worker's closures are: only short ones may be taken several at a time, as the next ones of a
+/// lease wait for its worker.
 struct Pace {
     since: Instant,
 }

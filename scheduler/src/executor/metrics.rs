@@ -59,7 +59,8 @@ impl Timings {
 pub struct ExecutorMetrics {
     /// Closures that wait to start now.
     pub queue_len: usize,
-    /// The most that have waited at a time.
+    /// The most that have waited at a time. Beyond 64 it may leave out those that workers have taken together
+    /// with others, and not begun: up to 15 for each worker.
     pub high_water: usize,
     /// Closures that were taken into the queue.
     pub submitted: u64,

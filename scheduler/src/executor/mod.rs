@@ -28,6 +28,11 @@ use std::fmt;
 /// A queue for closures in front of a [`ThreadPool`], first in, first out, with a bound if one is
 /// given and a [`RejectionPolicy`](crate::RejectionPolicy) for the closures that it has no room for.
 ///
+/// Closures begin in the order in which they came. With several workers that is nearly so: a worker takes short
+/// ones, of some microseconds, several at a time, and begins them one after the other. Those that it has not
+/// begun wait as all others do: they count as queued, can be aborted or handed back, and go to
+/// whichever worker has nothing else to do.
+///
 /// Several executors can share a pool, each with its own bound, policy and counts; their closures run
 /// on the pool's workers, beside whatever else runs there. Cloning gives another handle to the same
 /// executor.
