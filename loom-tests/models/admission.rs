@@ -72,16 +72,16 @@ impl Rig {
 
     /// Starts a ticket, if there is one.
     fn redeem(&self) -> bool {
-        self.redeem_by(|_| true)
+        self.redeem_by(1, |_| true)
     }
 
-    /// The same, by a worker that runs what it can claim, and goes on with one entry more and what it is
-    /// leased.
-    fn redeem_by(&self, claims: impl Fn(usize) -> bool) -> bool {
+    /// The same, by a worker that runs what it can claim, and goes on with so many entries more, which it takes
+    /// together.
+    fn redeem_by(&self, more: usize, claims: impl Fn(usize) -> bool) -> bool {
         let Some(first) = self.start(0) else { return false };
         let Some(first) = first else { return true };
         let has_run = self.run(first, &claims);
-        if let Some((second, leased)) = self.go_on(has_run) {
+        if let Some((second, leased)) = self.go_on(has_run, more) {
             let mut has_run = self.run(second, &claims);
             let leased = (0..leased).map_while(|_| self.queue.begin(0));
             leased.for_each(|id| has_run += self.run(id, &claims));
@@ -99,9 +99,9 @@ impl Rig {
         Some(redeemed.entry)
     }
 
-    /// The entry that the first worker goes on with, and how many it is leased.
-    fn go_on(&self, has_run: usize) -> Option<(usize, usize)> {
-        let next = self.queue.next(0, has_run, usize::MAX);
+    /// The entry that the first worker goes on with, and how many it is leased: so many together.
+    fn go_on(&self, has_run: usize, more: usize) -> Option<(usize, usize)> {
+        let next = self.queue.next(0, has_run, more);
         self.follow(next.after);
         Some((next.entry?, next.leased))
     }
@@ -331,12 +331,12 @@ pub(super) fn abort_against_the_last_that_is_given_back() {
     let claims = Rc::new(Claims::default());
     assert!(rig.push(0, None) && rig.push(1, None));
     let (worker, its_claims) = (Rc::clone(&rig), Rc::clone(&claims));
-    let worker = spawn(move || while worker.redeem_by(|id| its_claims.claim(id)) {});
+    let worker = spawn(move || while worker.redeem_by(1, |id| its_claims.claim(id)) {});
     rig.abort_claimed(1, &claims);
     assert!(rig.push(2, None));
     rig.abort_claimed(0, &claims);
     join(worker);
-    while rig.redeem_by(|id| claims.claim(id)) {}
+    while rig.redeem_by(1, |id| claims.claim(id)) {}
     rig.finish();
     ledger::all_ran(3);
 }
@@ -367,7 +367,7 @@ pub(super) fn take_back_against_a_lease() {
     let rig = Rig::new(4, 1);
     (0..4).for_each(|id| assert!(rig.push(id, None)));
     let worker = Rc::clone(&rig);
-    let worker = spawn(move || while worker.redeem() {});
+    let worker = spawn(move || while worker.redeem_by(3, |_| true) {});
     let (entries, after) = rig.queue.take_all(false);
     rig.follow(after);
     for (_, id) in entries {
@@ -384,7 +384,7 @@ fn leased() -> Rc<Rig> {
     let rig = Rig::new(6, 2);
     (0..6).for_each(|id| assert!(rig.push(id, None)));
     assert_eq!(rig.start(0), Some(Some(0)));
-    assert_eq!(rig.go_on(rig.run(0, |_| true)), Some((1, 1)));
+    assert_eq!(rig.go_on(rig.run(0, |_| true), 3), Some((1, 1)));
     rig
 }
 
@@ -436,14 +436,14 @@ pub(super) fn block_against_a_lease() {
     let rig = Rig::new(4, 1);
     (0..4).for_each(|id| assert!(rig.push(id, None)));
     assert_eq!(rig.start(0), Some(Some(0)));
-    assert_eq!(rig.go_on(rig.run(0, |_| true)), Some((1, 1)));
+    assert_eq!(rig.go_on(rig.run(0, |_| true), 3), Some((1, 1)));
     assert!(rig.push(4, None) && rig.push(5, None), "two have been begun");
     let is_in = Arc::new(Latch::new());
     let (worker, waits) = (Rc::clone(&rig), Arc::clone(&is_in));
     let worker = spawn(move || {
         let mut has_run = worker.run(1, |_| true);
         let second = worker.queue.begin(0).or_else(|| {
-            let (second, _) = worker.go_on(std::mem::take(&mut has_run)).expect("more are left");
+            let (second, _) = worker.go_on(std::mem::take(&mut has_run), 1).expect("more are left");
             Some(second)
         });
         waits.wait();

@@ -164,7 +164,6 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("AdmitStandsBesideLeases", "block_against_a_lease"),
     Seeded::new("AdmitIgnoresPool", "push_against_the_pools_close"),
     Seeded::new("LeaseBeginsBlindly", "take_back_against_a_lease"),
-    Seeded::new("AdmitNextTakesAll", "tickets_against_push"),
     Seeded::new("AdmitKeepsOwner", "tickets_against_push"),
     Seeded::new("AdmitKeptUncounted", "abort_against_the_last_that_is_given_back"),
     Seeded::new("StayKeeps", "executor_aborted_closure_against_a_ticket"),

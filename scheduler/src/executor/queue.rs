@@ -358,7 +358,7 @@ impl<E, K> Queue<E, K> {
             self.revoke(&mut state);
         }
         let loose = state.entries.len().saturating_sub(state.tickets);
-        if loose == 0 && !fault::is(Fault::AdmitNextTakesAll) {
+        if loose == 0 {
             return Next { entry: None, leased: 0, after };
         }
         let entry = state.entries.pop_front().map(|(_, entry)| entry);

@@ -155,7 +155,6 @@ faults! {
     AdmitStandsBesideLeases: "executor: who begins to wait for room leaves to the workers what they have leased",
     AdmitIgnoresPool: "executor: a closure goes into a queue whose pool has closed",
     LeaseBeginsBlindly: "executor: a leased entry is begun with a load and a store",
-    AdmitNextTakesAll: "executor: a worker goes on with an entry that a ticket will come for",
     AdmitKeepsOwner: "executor: the last closure that is given back does not let go of its executor",
     AdmitKeptUncounted: "executor: a closure that comes while the executor is kept is not counted as one that keeps it",
     StayKeeps: "executor: a closure that is dropped unrun is not given back",
