@@ -173,7 +173,7 @@ fn a_closure_can_wait_for_the_next() {
         let sum = Arc::new(AtomicUsize::new(0));
         for waits in 0..PLACES {
             let stuck = Stuck::new(&pool, workers);
-            let next: Arc<Mutex<Option<JoinHandle<usize>>>> = Arc::default();
+            let next = Arc::new(Mutex::new(None::<JoinHandle<usize>>));
             for number in 0..N {
                 if number == waits + 1 {
                     *next.lock().unwrap() = Some(executor.submit(move || number).unwrap());

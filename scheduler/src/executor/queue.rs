@@ -44,9 +44,11 @@
 //! has run, by its runner, several at a time; else by whoever drops it unrun. For all of them there is one
 //! reference, the keeper, here in the queue: made with the first, handed out with the last.
 
-use super::lease::{Lease, Left, MOST};
+use super::lease::MOST;
+use super::leases::{Leased, Leases};
 use super::line::Line;
 pub(crate) use super::line::{Place, Stance, Told};
+pub(crate) use super::steps::{After, Figures, Next, Pushed, Redeemed};
 use crate::job::cell::Fate;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Mutex, lock_patiently};
@@ -64,18 +66,14 @@ pub(crate) struct Queue<E, K> {
     capacity: usize,
     state: CachePadded<Mutex<State<E, K>>>,
     /// Of each worker. There are no more tickets than these.
-    leases: Box<[CachePadded<Lease<E>>]>,
+    leases: Leases<E>,
 }
 
 #[derive(Debug)]
 struct State<E, K> {
     /// With their numbers, which rise.
     entries: VecDeque<(u64, E)>,
-    /// Entries in leases, at most: the sum of `leases`.
-    leased: usize,
-    /// The least number in a lease, if there is any.
-    oldest_leased: u64,
-    leases: Box<[Granted]>,
+    leased: Leased,
     /// The number of the next entry: so many have been pushed.
     next: u64,
     high_water: usize,
@@ -100,88 +98,12 @@ struct State<E, K> {
     ended: bool,
 }
 
-/// What is known of a lease.
-#[derive(Clone, Copy, Debug)]
-struct Granted {
-    at_most: usize,
-    seen: Option<Left>,
-}
-
-/// What [`Queue::push`] did.
-#[derive(Debug)]
-#[must_use]
-pub(crate) enum Pushed<E> {
-    /// All are in.
-    In {
-        /// So many tickets are to be put into the pool.
-        tickets: usize,
-        /// What had to leave for them, oldest first.
-        displaced: Vec<E>,
-    },
-    /// There was no room.
-    Full {
-        /// So many entries were in the queue.
-        len: usize,
-    },
-    /// The queue is closed.
-    Closed,
-}
-
-/// What is to be done without the lock.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct After<K> {
-    pub(crate) told: Told,
-    /// So many roots are to be counted out.
-    pub(crate) roots: usize,
-    pub(crate) fate: Fate,
-    /// The queue is closed, and its last closure has ended.
-    pub(crate) ended: bool,
-    /// To be dropped, if it comes.
-    pub(crate) keeper: Option<K>,
-}
-
-/// What a ticket found.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Redeemed<E, K> {
-    pub(crate) entry: Option<E>,
-    /// The ticket is to be put back, before the entry runs.
-    pub(crate) again: bool,
-    pub(crate) after: After<K>,
-}
-
-/// What a worker found that goes on after an entry.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Next<E, K> {
-    /// `None`: what is left is for the tickets.
-    pub(crate) entry: Option<E>,
-    /// So many more have been leased.
-    pub(crate) leased: usize,
-    pub(crate) after: After<K>,
-}
-
-/// Figures of a moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures {
-    pub(crate) len: usize,
-    pub(crate) high_water: usize,
-    pub(crate) pushed: u64,
-    pub(crate) inside: usize,
-    pub(crate) cancelled: u64,
-    pub(crate) closed: bool,
-}
-
 impl<E, K> Queue<E, K> {
     /// A queue for `capacity` entries, and so many workers. Neither is 0.
     pub(crate) fn new(capacity: usize, workers: usize) -> Self {
-        let granted = Granted { at_most: 0, seen: None };
         let state = State {
             entries: VecDeque::new(),
-            leased: 0,
-            oldest_leased: 0,
-            leases: vec![granted; workers].into(),
+            leased: Leased::new(workers),
             next: 0,
             high_water: 0,
             tickets: 0,
@@ -196,7 +118,7 @@ impl<E, K> Queue<E, K> {
             closed: false,
             ended: false,
         };
-        let leases = (0..workers).map(|_| CachePadded::new(Lease::new())).collect();
+        let leases = Leases::new(workers);
         Self { capacity, state: CachePadded::new(Mutex::new(state)), leases }
     }
 
@@ -327,10 +249,11 @@ impl<E, K> Queue<E, K> {
     pub(crate) fn redeem(&self, worker: Option<usize>) -> Redeemed<E, K> {
         let mut state = lock_patiently(&self.state);
         state.tickets -= 1;
-        if state.leased != 0 && !fault::is(Fault::AdmitRedeemsLoose) {
+        if !state.leased.is_none() && !fault::is(Fault::AdmitRedeemsLoose) {
             // A worker with a lease is in one of its closures, and so waits for somebody.
-            let waits = worker.is_some_and(|worker| state.leases[worker].at_most != 0);
-            if waits || state.entries.is_empty() || self.stands_still(&mut state) {
+            let waits = worker.is_some_and(|worker| state.leased.is_some_of(worker));
+            let none_else = state.entries.is_empty();
+            if waits || none_else || self.leases.stands_still(&mut state.leased) {
                 self.revoke(&mut state);
             }
         }
@@ -354,7 +277,7 @@ impl<E, K> Queue<E, K> {
         let mut state = lock_patiently(&self.state);
         self.end_lease(&mut state, worker);
         let mut after = state.has_run(has_run);
-        if state.leased != 0 && self.stands_still(&mut state) {
+        if self.leases.stands_still(&mut state.leased) {
             self.revoke(&mut state);
         }
         let loose = state.entries.len().saturating_sub(state.tickets);
@@ -367,7 +290,8 @@ impl<E, K> Queue<E, K> {
         let share = loose.div_ceil(self.leases.len()).min(most).min(MOST + 1);
         let leased = if state.line.is_empty() { share.saturating_sub(1) } else { 0 };
         if leased != 0 {
-            self.grant(&mut state, worker, leased);
+            let State { entries, leased: known, .. } = &mut *state;
+            self.leases.grant(known, worker, entries.drain(..leased));
         }
         Next { entry, leased, after }
     }
@@ -375,7 +299,7 @@ impl<E, K> Queue<E, K> {
     /// The next entry of what that worker has been leased, which calls. `None`: it has been taken back.
     #[inline]
     pub(crate) fn begin(&self, worker: usize) -> Option<E> {
-        self.leases[worker].begin()
+        self.leases.begin(worker)
     }
 
     /// That worker goes on with other work: so many closures have run.
@@ -407,7 +331,7 @@ impl<E, K> Queue<E, K> {
     pub(crate) fn remove(&self, number: u64) -> (Option<E>, Told) {
         let mut state = lock_patiently(&self.state);
         let is_older = state.entries.front().is_none_or(|(first, _)| number < *first);
-        if state.leased != 0 && number >= state.oldest_leased && is_older {
+        if is_older && state.leased.may_have(number) {
             self.revoke(&mut state);
         }
         let found = state.entries.binary_search_by_key(&number, |(number, _)| *number);
@@ -470,80 +394,30 @@ impl<E, K> Queue<E, K> {
 
     /// After a push.
     fn raise_high_water(&self, state: &mut State<E, K>) {
-        if state.leased != 0 && state.high_water < EXACT {
+        let surely = if state.high_water < EXACT {
             self.settle(state);
-        }
-        let surely = state.entries.len() + if state.high_water < EXACT { state.leased } else { 0 };
+            state.len()
+        } else {
+            state.entries.len()
+        };
         state.high_water = state.high_water.max(surely);
-    }
-
-    /// Leases so many of the oldest entries to that worker.
-    fn grant(&self, state: &mut State<E, K>, worker: usize, leased: usize) {
-        if state.leased == 0 {
-            state.oldest_leased = state.entries.front().map_or(0, |(number, _)| *number);
-        }
-        state.leased += leased;
-        state.leases[worker] = Granted { at_most: leased, seen: None };
-        let entries = state.entries.drain(..leased);
-        // SAFETY: (1) this is under the lock; (2) its worker has just ended it; (3) `next` sees to that.
-        unsafe { self.leases[worker].grant(entries) };
     }
 
     /// Learns how many of those that are leased have not been begun.
     fn settle(&self, state: &mut State<E, K>) {
-        if state.leased != 0 {
-            state.leased = 0;
-            for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
-                if granted.at_most != 0 {
-                    granted.at_most = lease.left().len();
-                    state.leased += granted.at_most;
-                }
-            }
-        }
+        self.leases.settle(&mut state.leased);
     }
 
-    /// Whether there is a lease of which none has been begun since this was asked for the last time.
-    fn stands_still(&self, state: &mut State<E, K>) -> bool {
-        let mut stands_still = false;
-        for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
-            if granted.at_most != 0 {
-                let left = lease.left();
-                stands_still |= left.len() != 0 && granted.seen == Some(left);
-                granted.seen = Some(left);
-            }
-        }
-        stands_still
+    /// Takes all leases back.
+    fn revoke(&self, state: &mut State<E, K>) {
+        self.leases.revoke(&mut state.leased, &mut state.entries);
     }
 
-    /// What is leased to that worker and has not been begun goes back, as all else that is leased: where there
-    /// is some, which is when a worker stops early.
+    /// That worker has begun all of its lease, or stops early: then all leases come back.
     fn end_lease(&self, state: &mut State<E, K>, worker: usize) {
-        let granted = &mut state.leases[worker].at_most;
-        if *granted == 0 {
-            return;
-        }
-        if self.leases[worker].left().len() == 0 {
-            state.leased -= mem::take(granted);
-        } else {
+        if !self.leases.end(&mut state.leased, worker) {
             self.revoke(state);
         }
-    }
-
-    /// Takes all leases back. What is in them is older than all other entries.
-    fn revoke(&self, state: &mut State<E, K>) {
-        if state.leased == 0 {
-            return;
-        }
-        let mut back = Vec::new();
-        for (granted, lease) in state.leases.iter_mut().zip(&self.leases) {
-            if mem::take(&mut granted.at_most) != 0 {
-                // SAFETY: (1) this is under the lock.
-                back.extend(unsafe { lease.revoke() });
-            }
-        }
-        state.leased = 0;
-        back.sort_unstable_by_key(|(number, _)| *number);
-        back.into_iter().rev().for_each(|entry| state.entries.push_front(entry));
     }
 }
 
@@ -551,7 +425,7 @@ impl<E, K> State<E, K> {
     /// Entries that have not been begun, at most.
     #[inline]
     fn len(&self) -> usize {
-        self.entries.len() + self.leased
+        self.entries.len() + self.leased.at_most()
     }
 
     /// Whether one closure more is that alone: there is room that nobody waits for, and nobody is to be told

@@ -202,7 +202,13 @@ const NOT_HERE: &[(&str, &str)] = &[
         "AdmitUntoldForgotten",
         "who is not told looks for itself in the end; loom's models have no clock",
     ),
-    ("AdmitNextTakesAll", "leaves a ticket without a root, as the next one does"),
+    (
+        "LeaseBeginsBlindly",
+        "no program queues so many that a worker is leased some; loom's models do",
+    ),
+    ("AdmitRedeemsLoose", "as above"),
+    ("AdmitStandsBesideLeases", "as above"),
+    ("AdmitIgnoresPool", "a narrow race: loom's model has nothing else in it"),
     (
         "AdmitOwesNothing",
         "leaves a ticket in a pool that has ended: no program looks there; loom's does",

@@ -1,0 +1,149 @@
+//! The leases of all workers, and what is known of them under the [queue](super::queue)'s lock.
+
+use super::lease::{Lease, Left};
+use crossbeam_utils::CachePadded;
+use std::collections::VecDeque;
+use std::mem;
+
+/// A lease for each worker.
+#[derive(Debug)]
+pub(super) struct Leases<E>(Box<[CachePadded<Lease<E>>]>);
+
+/// What is known of them; part of what the lock guards.
+#[derive(Debug)]
+pub(super) struct Leased {
+    /// The sum of all.
+    at_most: usize,
+    /// The least number in a lease, if there is any.
+    oldest: u64,
+    of: Box<[Granted]>,
+}
+
+/// What is known of one.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    at_most: usize,
+    seen: Option<Left>,
+}
+
+impl Leased {
+    pub(super) fn new(workers: usize) -> Self {
+        let of = vec![Granted { at_most: 0, seen: None }; workers].into();
+        Self { at_most: 0, oldest: 0, of }
+    }
+
+    /// How many entries are leased and have not been begun, at most.
+    #[inline]
+    pub(super) fn at_most(&self) -> usize {
+        self.at_most
+    }
+
+    #[inline]
+    pub(super) fn is_none(&self) -> bool {
+        self.at_most == 0
+    }
+
+    /// Whether that worker has a lease.
+    pub(super) fn is_some_of(&self, worker: usize) -> bool {
+        self.of[worker].at_most != 0
+    }
+
+    /// Whether that entry may be leased, if it is older than all that are not.
+    pub(super) fn may_have(&self, number: u64) -> bool {
+        !self.is_none() && number >= self.oldest
+    }
+}
+
+/// With what is known, which the caller has by the lock.
+impl<E> Leases<E> {
+    pub(super) fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| CachePadded::new(Lease::new())).collect())
+    }
+
+    /// Of so many workers.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The next entry of that worker's, which calls, without the lock.
+    #[inline]
+    pub(super) fn begin(&self, worker: usize) -> Option<E> {
+        self.0[worker].begin()
+    }
+
+    /// Leases these to that worker, who has ended the one before.
+    pub(super) fn grant(
+        &self,
+        known: &mut Leased,
+        worker: usize,
+        entries: impl ExactSizeIterator<Item = (u64, E)>,
+    ) {
+        let mut entries = entries.peekable();
+        if known.is_none() {
+            known.oldest = entries.peek().map_or(0, |(number, _)| *number);
+        }
+        known.at_most += entries.len();
+        known.of[worker] = Granted { at_most: entries.len(), seen: None };
+        // SAFETY: (1) the caller has what the lock guards; (2) it has been ended; (3) `Queue::next` sees to
+        // that.
+        unsafe { self.0[worker].grant(entries) };
+    }
+
+    /// Learns how many have not been begun.
+    pub(super) fn settle(&self, known: &mut Leased) {
+        if known.is_none() {
+            return;
+        }
+        known.at_most = 0;
+        for (granted, lease) in known.of.iter_mut().zip(&self.0) {
+            if granted.at_most != 0 {
+                granted.at_most = lease.left().len();
+                known.at_most += granted.at_most;
+            }
+        }
+    }
+
+    /// Whether there is one of which none has been begun since this was asked for the last time.
+    pub(super) fn stands_still(&self, known: &mut Leased) -> bool {
+        if known.is_none() {
+            return false;
+        }
+        let mut stands_still = false;
+        for (granted, lease) in known.of.iter_mut().zip(&self.0) {
+            if granted.at_most != 0 {
+                let left = lease.left();
+                stands_still |= left.len() != 0 && granted.seen == Some(left);
+                granted.seen = Some(left);
+            }
+        }
+        stands_still
+    }
+
+    /// That worker, which calls, has begun all of its lease. False if there is more in it.
+    pub(super) fn end(&self, known: &mut Leased, worker: usize) -> bool {
+        let granted = &mut known.of[worker].at_most;
+        let is_over = *granted == 0 || self.0[worker].left().len() == 0;
+        if is_over {
+            known.at_most -= mem::take(granted);
+        }
+        is_over
+    }
+
+    /// Takes all of them back. What is in them is older than all other entries.
+    pub(super) fn revoke(&self, known: &mut Leased, entries: &mut VecDeque<(u64, E)>) {
+        if known.is_none() {
+            return;
+        }
+        let mut back = Vec::new();
+        for (granted, lease) in known.of.iter_mut().zip(&self.0) {
+            if mem::take(&mut granted.at_most) != 0 {
+                // SAFETY: (1) the caller has what the lock guards.
+                back.extend(unsafe { lease.revoke() });
+            }
+        }
+        known.at_most = 0;
+        back.sort_unstable_by_key(|(number, _)| *number);
+        back.into_iter().rev().for_each(|entry| entries.push_front(entry));
+    }
+}
