@@ -225,7 +225,7 @@ impl Core {
     fn run_on(&self, worker: &Worker, slot: &Slot) {
         let mut more = RUN_AT_ONCE - 1;
         let mut leased = 0;
-        let mut pace = Pace::new();
+        let mut pace = Pace { slot, since: None };
         while more != 0 && worker.goes_on() {
             let mut entry = None;
             if leased != 0 {
@@ -233,15 +233,20 @@ impl Core {
                 entry = self.queue.begin(worker.index());
             }
             if entry.is_none() {
-                let stride = pace.stride(slot).min(more);
+                pace.have_run();
+                let stride = pace.stride().min(more);
                 let next = self.queue.next(worker.index(), slot.take_has_run(), stride);
                 drop(self.follow(next.after));
                 (entry, leased) = (next.entry, next.leased);
+                if entry.is_some() {
+                    pace.begin();
+                }
             }
             let Some(entry) = entry else { return };
             more -= 1;
             worker.run(entry.into_job());
         }
+        pace.have_run();
     }
 
     /// A closure that was queued has run, on that worker of the pool or on another thread.
@@ -400,23 +405,30 @@ impl Slot {
 
 /// How fast a worker's closures are: only short ones may be taken several at a time, as the next ones of a
 /// lease wait for its worker.
-struct Pace {
-    since: Instant,
+struct Pace<'a> {
+    slot: &'a Slot,
+    /// When those that were taken together last began, if there are any.
+    since: Option<Instant>,
 }
 
-impl Pace {
-    fn new() -> Self {
-        Self { since: Instant::now() }
+impl Pace<'_> {
+    /// How many entries to take now.
+    fn stride(&self) -> usize {
+        self.slot.stride.get().max(1) as usize
     }
 
-    /// How many entries to take now: twice as many as the last time, if those were begun soon after each other.
-    fn stride(&mut self, slot: &Slot) -> usize {
+    /// Some that are taken together begin. A closure alone costs no look at the clock.
+    fn begin(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// They have run, or most of them: if that was soon, twice as many are taken the next time.
+    fn have_run(&mut self) {
+        let Some(since) = self.since else { return };
         let now = Instant::now();
-        let quick = now - self.since <= AT_ONCE;
-        self.since = now;
-        let stride = if quick { (2 * slot.stride.get()).clamp(2, RUN_AT_ONCE as u64) } else { 1 };
-        slot.stride.set(stride);
-        stride as usize
+        let (soon, before) = (now - since <= AT_ONCE, self.slot.stride.get());
+        self.slot.stride.set(if soon { (2 * before).clamp(2, RUN_AT_ONCE as u64) } else { 1 });
+        self.since = Some(now);
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn repeated<F>(_: &'static str, _: &'static Location<'static>, f: F) 
 }
 
 /// Nothing is noted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Submission;
 
 impl Submission {
