@@ -42,7 +42,8 @@ use std::time::Duration;
 const RUN_AT_ONCE: usize = 16;
 
 /// If the last entries that were taken together took no longer than this, the next may be more.
-const AT_ONCE: Duration = Duration::from_micros(10);
+/// Longer: closures may begin later by as much as others that came after them; shorter: more locks.
+const AT_ONCE: Duration = Duration::from_micros(100);
 
 /// The shared part of an executor.
 #[repr(C)]
@@ -290,11 +291,6 @@ impl Core {
         // SAFETY: (1).
         let borrowed = unsafe { Arc::from_raw(this.as_ptr().cast_const()) };
         Arc::clone(&ManuallyDrop::new(borrowed))
-    }
-
-    /// Whether the closures that have run of late were so short that workers take many at a time.
-    pub(super) fn are_short(&self) -> bool {
-        self.slots().any(|slot| slot.stride.get() == RUN_AT_ONCE as u64)
     }
 
     /// Whether closures are dropped that have not begun.

@@ -13,10 +13,6 @@ use std::time::Duration;
 /// CPU time for nothing, some 10 µs at this number; fewer: more waiters block whose turn is about to come.
 const LINGER_YIELDS: u32 = 10;
 
-/// The same where the closures that run are short: then the queue is half empty after some ten microseconds,
-/// which is sooner than a blocked thread runs again; and by then the other half would have run, too.
-const LINGER_FOR_SHORT: u32 = 128;
-
 /// How long a blocked thread waits before it looks whether it has been given room without being told, and
 /// how long at most when it has looked again and again. It is told when the queue is half empty, so this
 /// matters where closures run for long: then it gets in late by as long again as it has waited, and by the
@@ -71,8 +67,7 @@ impl Waiting {
     fn wait_and_look(&self, deadline: Option<Instant>) -> bool {
         let latch = self.place.latch();
         // Where tasks are small, room comes sooner than a blocked thread could be woken.
-        let yields = if self.core.are_short() { LINGER_FOR_SHORT } else { LINGER_YIELDS };
-        for _ in 0..yields {
+        for _ in 0..LINGER_YIELDS {
             if latch.is_set() {
                 return true;
             }
