@@ -2,8 +2,10 @@
 
 use super::elastic::Shared;
 use super::state::Package;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::Entry;
+use crate::pool::carried;
+use crate::pool::stops::Stops;
 use crate::span;
 use crate::sync::{Arc, Ordering};
 use crate::task::JoinHandle;
@@ -64,8 +66,12 @@ impl Owner for Elastic {
         false
     }
 
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        unwind::catch(closure)
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        unwind::catch(|| carried::run_root(Stops::of_handle(abort).as_ref(), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

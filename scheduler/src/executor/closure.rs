@@ -1,9 +1,11 @@
 //! A closure of an executor, in its cell: where it comes from, and what becomes of the counts when it ends.
 
 use super::core::Core;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
+use crate::pool::carried;
 use crate::pool::running::Running;
+use crate::pool::stops::Stops;
 use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
@@ -158,18 +160,25 @@ impl Owner for Admission {
         })
     }
 
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
         struct End<'a>(&'a Running);
         impl Drop for End<'_> {
             fn drop(&mut self) {
                 self.0.end();
             }
         }
+        let stops = Stops { abort, owner: self.core().map(|core| core.life.aborting()) };
         let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
-        // Run by somebody who is no worker, or of another pool.
-        let Some((core, worker)) = own else { return unwind::catch(closure) };
+        let Some((core, worker)) = own else {
+            // Run by somebody who is no worker, or of another pool.
+            return unwind::catch(|| carried::run_root(Some(&stops), closure));
+        };
         if self.role != Role::Queued {
-            return unwind::catch(|| core.registry.run_root(self.site, closure));
+            return unwind::catch(|| core.registry.run_root(self.site, Some(&stops), closure));
         }
         let slot = &core.slots[worker.index()];
         let begun = self.at.map(|at| {
@@ -182,7 +191,7 @@ impl Owner for Admission {
             if core.life.was_closed() {
                 slot.running.note_begin(core.life.closed_for());
             }
-            core.registry.run_root(self.site, closure)
+            core.registry.run_root(self.site, Some(&stops), closure)
         });
         if result.is_ok() {
             slot.completed.add(1)

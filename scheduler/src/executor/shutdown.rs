@@ -44,14 +44,15 @@ impl Executor {
         let before = self.close();
         match mode {
             Shutdown::Drain | Shutdown::DrainFor(_) => {}
-            Shutdown::CancelQueued | Shutdown::Abort => self.cancel_queued(),
+            Shutdown::CancelQueued => self.cancel_queued(false),
+            Shutdown::Abort => self.cancel_queued(true),
         }
         let stopped = match mode {
             _ if core.is_inside() => self.is_terminated(),
             Shutdown::DrainFor(patience) => {
                 let stopped = self.await_termination(patience);
                 if !stopped {
-                    self.cancel_queued();
+                    self.cancel_queued(true);
                 }
                 stopped || self.is_terminated()
             }
@@ -107,6 +108,7 @@ impl Executor {
     #[must_use = "the closures are dropped unrun with it"]
     pub fn shutdown_now(&self) -> Vec<Task> {
         self.close();
+        self.core().life.abort();
         self.core().take_back().into_iter().map(Task::new).collect()
     }
 
@@ -191,10 +193,10 @@ impl Executor {
         closing.before
     }
 
-    fn cancel_queued(&self) {
+    fn cancel_queued(&self, abort: bool) {
         let core = self.core();
         // What is on its way to run is dropped as well.
-        core.life.cancel(false);
+        core.life.cancel(abort);
         core.cancel_queued();
     }
 }

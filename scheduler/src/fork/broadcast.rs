@@ -177,12 +177,12 @@ where
     R: Send,
 {
     let num_threads = registry.len();
-    let (token, span) = (Carried::current(), &span::Context::current());
+    let (task, span) = (Carried::current(), &span::Context::current());
     let shares: Vec<_> = (0..num_threads)
         .map(|index| {
             let context = BroadcastContext { index, num_threads, marker: PhantomData };
             // SAFETY: (1) this frame waits for every share's latch below.
-            StackJob::new(move || span.run(|| unsafe { token.run(|| f(context)) }))
+            StackJob::new(move || span.run(|| unsafe { task.run(|| f(context)) }))
         })
         .collect();
     // SAFETY: this frame waits for every share's latch below; `f` is `Sync` and the values are

@@ -5,7 +5,7 @@
 use super::body::{Body, Slot};
 use super::party::{Entry, Handle};
 use super::slab::Source;
-pub(crate) use super::state::Reason;
+pub(crate) use super::state::{AbortFlag, Reason};
 use super::state::{Core, Found, Operation, QUEUED};
 use super::{Header, JobRef, slab};
 use crate::latch::Latch;
@@ -23,8 +23,13 @@ pub(crate) trait Owner: Copy + Send {
     /// Whether the closure is to be dropped instead of run. Asked just before it would run.
     fn cancels(self) -> bool;
 
-    /// Runs a claimed closure and catches its panic.
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload>;
+    /// Runs a claimed closure and catches its panic. `abort`: by which it can be asked to stop; `None` if
+    /// nobody is left who could.
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload>;
 
     /// Where a panic goes that no handle will show.
     fn unclaimed(self) -> Unclaimed;
@@ -216,7 +221,7 @@ where
             unwind::drop_quietly(closure);
             (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
-            let outcome = match owner.run(closure) {
+            let outcome = match owner.run(Some(self.core.abort_flag()), closure) {
                 Ok(value) => Outcome::Value(value),
                 Err(payload) => Outcome::Panicked(Box::new((payload, owner.unclaimed()))),
             };
@@ -279,6 +284,8 @@ where
                 unwind::drop_quietly(unsafe { self.body.take_closure() });
             }
             self.front().complete(Outcome::Cancelled(reason));
+        } else if reason == Reason::Aborted {
+            self.core.ask();
         }
     }
 
@@ -303,7 +310,7 @@ fn run_detached<T, O: Owner>(closure: impl FnOnce() -> T, owner: O) -> Fate {
         unwind::drop_quietly(closure);
         return Fate::Cancelled;
     }
-    match owner.run(closure) {
+    match owner.run(None, closure) {
         Ok(value) => discard(Outcome::Value(value), owner),
         Err(payload) => (owner.unclaimed().0)(payload),
     }

@@ -1,11 +1,13 @@
 //! Once, after a delay.
 
 use super::appointment::Appointment;
-use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Reason, Unclaimed};
 use crate::job::error::JoinError;
 use crate::job::party;
 use crate::pool::ThreadPool;
+use crate::pool::carried;
 use crate::pool::registry::Registry;
+use crate::pool::stops::Stops;
 use crate::span;
 use crate::sync::{Arc, AtomicBool, Instant, Ordering};
 use crate::task::JoinHandle;
@@ -340,11 +342,16 @@ impl Owner for Root {
         ticket.has_entered() && ticket.registry.lifecycle().is_cancelling()
     }
 
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
         let ticket = self.ticket();
+        let stops = Stops::of_handle(abort);
         unwind::catch(|| match ticket.has_entered() {
-            true => ticket.registry.run_root(ticket.site, closure),
-            false => closure(),
+            true => ticket.registry.run_root(ticket.site, stops.as_ref(), closure),
+            false => carried::run_root(stops.as_ref(), closure),
         })
     }
 

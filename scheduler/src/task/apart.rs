@@ -1,8 +1,10 @@
 //! A closure with a handle, before it is submitted to anything.
 
 use super::JoinHandle;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::Orphan;
+use crate::pool::carried;
+use crate::pool::stops::Stops;
 use crate::pool::worker::Worker;
 use crate::unwind::{self, Payload};
 
@@ -17,8 +19,12 @@ impl Owner for Apart {
         Worker::current().is_some_and(|worker| worker.registry().lifecycle().is_cancelling())
     }
 
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        unwind::catch(closure)
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        unwind::catch(|| carried::run_root(Stops::of_handle(abort).as_ref(), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -3,11 +3,12 @@
 use super::JoinHandle;
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::JobRef;
-use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
-use crate::pool::carried::put_away;
+use crate::pool::carried::{self, put_away};
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
+use crate::pool::stops::Stops;
 use crate::pool::worker::Worker;
 use crate::span;
 use crate::unwind::{self, Payload};
@@ -48,10 +49,15 @@ impl Owner for Root {
         self.registry().is_some_and(|registry| registry.lifecycle().is_cancelling())
     }
 
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+    fn run<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        let stops = Stops::of_handle(abort);
         unwind::catch(|| match self.registry() {
-            Some(registry) => registry.run_root(self.site, closure),
-            None => closure(),
+            Some(registry) => registry.run_root(self.site, stops.as_ref(), closure),
+            None => carried::run_root(stops.as_ref(), closure),
         })
     }
 
