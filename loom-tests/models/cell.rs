@@ -26,12 +26,12 @@ impl Owner for Anybody {
         false
     }
 
-    fn run<T>(
-        self,
-        _: Option<AbortFlag<'_>>,
-        closure: impl FnOnce() -> T,
-    ) -> Result<T, Payload> {
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         unwind::catch(closure)
+    }
+
+    fn run_abortable<T>(self, _: AbortFlag<'_>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        self.run(closure)
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -108,13 +108,17 @@ impl Owner for Looks<'_> {
         false
     }
 
-    fn run<T>(
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        Ok(closure())
+    }
+
+    fn run_abortable<T>(
         self,
-        abort: Option<AbortFlag<'_>>,
+        abort: AbortFlag<'_>,
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload> {
         let value = closure();
-        if abort.is_some_and(AbortFlag::is_set) {
+        if abort.is_set() {
             // SAFETY: loom fails the model if this access is not exclusive.
             assert_eq!(self.0.with_mut(|written| unsafe { *written }), 1);
             ledger::run(ASKED);

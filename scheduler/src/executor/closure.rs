@@ -148,19 +148,10 @@ impl Admission {
     fn counting(&self) -> Option<&Core> {
         self.core().filter(|_| self.role == Role::Queued)
     }
-}
 
-impl Owner for Admission {
-    /// A handle can be kept when the executor is gone.
-    const OUTLIVES_HANDLE: bool = false;
-
-    fn cancels(self) -> bool {
-        self.counting().is_some_and(|core| {
-            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
-        })
-    }
-
-    fn run<T>(
+    /// Runs the closure, which can be asked to stop by its handle and by its executor.
+    #[inline]
+    fn run_until<T>(
         self,
         abort: Option<AbortFlag<'_>>,
         closure: impl FnOnce() -> T,
@@ -172,13 +163,12 @@ impl Owner for Admission {
             }
         }
         let stops = Stops { abort, owner: self.core().map(|core| core.life.aborting()) };
+        let closure = || carried::run_root(&stops, closure);
         let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
-        let Some((core, worker)) = own else {
-            // Run by somebody who is no worker, or of another pool.
-            return unwind::catch(|| carried::run_root(Some(&stops), closure));
-        };
+        // Run by somebody who is no worker, or of another pool.
+        let Some((core, worker)) = own else { return unwind::catch(closure) };
         if self.role != Role::Queued {
-            return unwind::catch(|| core.registry.run_root(self.site, Some(&stops), closure));
+            return unwind::catch(|| core.registry.run_root(self.site, closure));
         }
         let slot = &core.slots[worker.index()];
         let begun = self.at.map(|at| {
@@ -191,7 +181,7 @@ impl Owner for Admission {
             if core.life.was_closed() {
                 slot.running.note_begin(core.life.closed_for());
             }
-            core.registry.run_root(self.site, Some(&stops), closure)
+            core.registry.run_root(self.site, closure)
         });
         if result.is_ok() {
             slot.completed.add(1)
@@ -202,6 +192,29 @@ impl Owner for Admission {
             timings.record(waited, Instant::now() - begun);
         }
         result
+    }
+}
+
+impl Owner for Admission {
+    /// A handle can be kept when the executor is gone.
+    const OUTLIVES_HANDLE: bool = false;
+
+    fn cancels(self) -> bool {
+        self.counting().is_some_and(|core| {
+            core.registry.lifecycle().is_cancelling() || core.life.is_cancelling()
+        })
+    }
+
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        self.run_until(None, closure)
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run_until(Some(abort), closure)
     }
 
     fn unclaimed(self) -> Unclaimed {

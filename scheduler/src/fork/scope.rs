@@ -93,18 +93,19 @@ impl Owner for Part {
         false
     }
 
-    /// A scoped handle aborts nothing.
-    #[inline]
-    fn run<T>(self, _: Option<AbortFlag<'_>>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+    #[inline(always)]
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         // SAFETY: the scope waits for this part.
         let task = unsafe { self.0.as_ref() }.task;
-        if task.is_nothing() {
-            // Jobs are begun without one.
-            return unwind::catch(closure);
-        }
         // SAFETY: (1) the scope, which is inside the frames that this is borrowed from, waits for this
         // part.
-        unwind::catch(|| unsafe { task.run(closure) })
+        unsafe { task.catch(closure) }
+    }
+
+    /// A scoped handle aborts nothing.
+    #[inline]
+    fn run_abortable<T>(self, _: AbortFlag<'_>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        self.run(closure)
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -23,11 +23,13 @@ pub(crate) trait Owner: Copy + Send {
     /// Whether the closure is to be dropped instead of run. Asked just before it would run.
     fn cancels(self) -> bool;
 
-    /// Runs a claimed closure and catches its panic. `abort`: by which it can be asked to stop; `None` if
-    /// nobody is left who could.
-    fn run<T>(
+    /// Runs a claimed closure and catches its panic.
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload>;
+
+    /// The same, for a closure that somebody can ask to stop by `abort`.
+    fn run_abortable<T>(
         self,
-        abort: Option<AbortFlag<'_>>,
+        abort: AbortFlag<'_>,
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload>;
 
@@ -221,7 +223,7 @@ where
             unwind::drop_quietly(closure);
             (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
-            let outcome = match owner.run(Some(self.core.abort_flag()), closure) {
+            let outcome = match owner.run_abortable(self.core.abort_flag(), closure) {
                 Ok(value) => Outcome::Value(value),
                 Err(payload) => Outcome::Panicked(Box::new((payload, owner.unclaimed()))),
             };
@@ -310,7 +312,7 @@ fn run_detached<T, O: Owner>(closure: impl FnOnce() -> T, owner: O) -> Fate {
         unwind::drop_quietly(closure);
         return Fate::Cancelled;
     }
-    match owner.run(None, closure) {
+    match owner.run(closure) {
         Ok(value) => discard(Outcome::Value(value), owner),
         Err(payload) => (owner.unclaimed().0)(payload),
     }

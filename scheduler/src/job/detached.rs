@@ -51,7 +51,7 @@ impl<F: FnOnce(), O: Owner> Detached<F, O> {
             unwind::drop_quietly(closure);
             Fate::Cancelled
         } else {
-            if let Err(payload) = owner.run(None, closure) {
+            if let Err(payload) = owner.run(closure) {
                 (owner.unclaimed().0)(payload);
             }
             Fate::Ran

@@ -19,7 +19,9 @@ use super::stops::Stops;
 use crate::cancel::CancellationToken;
 use crate::span;
 use crate::sync::thread_local_const;
+use crate::unwind::{self, Payload};
 use std::cell::Cell;
+use std::fmt;
 use std::ptr;
 
 thread_local_const! {
@@ -27,38 +29,51 @@ thread_local_const! {
     static OUTSIDE: Cell<Carried> = Cell::new(Carried::NOTHING)
 }
 
-fn get() -> Carried {
-    match Seated::current() {
-        Some(seated) => seated.task(),
-        None => OUTSIDE.with(Cell::get),
-    }
+/// Where the calling thread has its own.
+#[derive(Clone, Copy)]
+enum Here<'w> {
+    Worker(Seated<'w>),
+    Outside,
 }
 
-fn set(task: Carried) {
-    match Seated::current() {
-        Some(seated) => seated.set_task(task),
-        None => OUTSIDE.with(|outside| outside.set(task)),
+impl Here<'_> {
+    #[inline]
+    fn current() -> Self {
+        Seated::current().map_or(Self::Outside, Here::Worker)
     }
-}
 
-/// Puts back what was there before.
-struct Restore(Carried);
+    #[inline]
+    fn get(self) -> Carried {
+        match self {
+            Self::Worker(seated) => seated.task(),
+            Self::Outside => OUTSIDE.with(Cell::get),
+        }
+    }
 
-impl Drop for Restore {
-    fn drop(&mut self) {
-        let before = self.0;
-        let now = get();
-        // The root may have asked meanwhile.
-        let asks = before.asks || now.asks && ptr::eq(now.stops, before.stops);
-        set(Carried { asks, ..before });
+    #[inline]
+    fn set(self, task: Carried) {
+        match self {
+            Self::Worker(seated) => seated.set_task(task),
+            Self::Outside => OUTSIDE.with(|outside| outside.set(task)),
+        }
     }
 }
 
 /// Runs `f` as a task with that token, still a part of the root.
 pub(crate) fn run<R>(token: &CancellationToken, f: impl FnOnce() -> R) -> R {
-    let task = Carried { token, ..get() };
-    // SAFETY: (1) `token` is borrowed until this returns, and the rest is in force already.
-    unsafe { task.run(f) }
+    struct Restore<'w>(Here<'w>, Carried);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            let Self(here, before) = *self;
+            // The root may have asked meanwhile.
+            here.set(Carried { token: before.token, ..here.get() });
+        }
+    }
+    let here = Here::current();
+    let before = here.get();
+    let _restore = Restore(here, before);
+    here.set(Carried { token, ..before });
+    f()
 }
 
 /// Runs what is no part of the running task: it carries nothing.
@@ -67,44 +82,24 @@ pub(crate) fn run_apart<R>(f: impl FnOnce() -> R) -> R {
     unsafe { Carried::NOTHING.run(f) }
 }
 
-/// Runs `f`, of a root that can be asked to stop so, if it can, on whichever thread calls.
-pub(crate) fn run_root<R>(stops: Option<&Stops<'_>>, f: impl FnOnce() -> R) -> R {
-    match (stops, Seated::current()) {
-        (None, _) => f(),
-        (Some(stops), Some(seated)) => run_root_on(seated, stops, f),
-        (Some(stops), None) => {
-            let task = Carried { stops: ptr::from_ref(stops).cast(), asks: false, ..get() };
-            // SAFETY: (1) `stops` is borrowed until this returns, and the rest is in force already.
-            unsafe { task.run(f) }
-        }
-    }
-}
-
-/// The same, on the worker of that seat.
+/// Runs `f`, a root's closure or its like, which can be asked to stop so.
 #[inline]
-pub(crate) fn run_root_on<R>(seated: Seated<'_>, stops: &Stops<'_>, f: impl FnOnce() -> R) -> R {
-    struct Back<'w>(Seated<'w>, Carried);
-    impl Drop for Back<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            self.0.set_task(self.1);
-        }
-    }
-    let before = seated.task();
-    seated.set_task(Carried { stops: ptr::from_ref(stops).cast(), asks: false, ..before });
-    let _back = Back(seated, before);
-    f()
+pub(crate) fn run_root<R>(stops: &Stops<'_>, f: impl FnOnce() -> R) -> R {
+    let root = Carried { token: ptr::null(), stops: ptr::from_ref(stops).cast() };
+    // SAFETY: (1) `stops` is borrowed until this returns.
+    unsafe { root.run(f) }
 }
 
 /// Whether the running task is asked to stop, by its token or its root's [`Stops`]. From now on its forks
 /// carry these.
 #[inline]
 pub(crate) fn is_cancelled() -> bool {
-    let task = get();
-    // SAFETY: the frame that the pointer is borrowed from runs this.
-    let is_asked = unsafe { task.stops.as_ref() }.is_some_and(|stops| {
-        if !task.asks {
-            note_that_it_asks(task);
+    let here = Here::current();
+    let task = here.get();
+    // SAFETY: (1) the frame that it is borrowed from runs this.
+    let is_asked = unsafe { task.stops() }.is_some_and(|stops| {
+        if !task.asks() {
+            note_that_it_asks(here, task);
         }
         stops.is_asked()
     });
@@ -113,14 +108,14 @@ pub(crate) fn is_cancelled() -> bool {
 }
 
 #[cold]
-fn note_that_it_asks(task: Carried) {
-    set(Carried { asks: true, ..task });
+fn note_that_it_asks(here: Here<'_>, task: Carried) {
+    here.set(task.that_asks());
 }
 
 /// The token of the running task.
 pub(crate) fn current() -> Option<CancellationToken> {
     // SAFETY: as above.
-    unsafe { get().token.as_ref() }.cloned()
+    unsafe { Carried::current().token.as_ref() }.cloned()
 }
 
 /// Until the guard is dropped, the worker is about to run others' jobs: without what its own carries, and
@@ -159,15 +154,18 @@ impl Drop for Task<'_> {
 }
 
 /// What a task had when it forked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Carried {
     /// Of the task; null if it has none.
     token: *const CancellationToken,
-    /// Of the root that it is part of; null if there is none, or it cannot be asked so.
+    /// Of the root that it is part of; null if there is none, or it cannot be asked so. With [`ASKS`], if
+    /// that root has asked.
     stops: *const Stops<'static>,
-    /// Whether that root has asked.
-    asks: bool,
 }
+
+/// In the address of [`Stops`], which are aligned to more.
+const ASKS: usize = 1;
+const _: () = assert!(align_of::<Stops<'_>>() > ASKS);
 
 // SAFETY: the pointers are followed only while they are borrowed; tokens and stops are `Sync`.
 unsafe impl Send for Carried {}
@@ -175,11 +173,12 @@ unsafe impl Send for Carried {}
 unsafe impl Sync for Carried {}
 
 impl Carried {
-    pub(super) const NOTHING: Self = Self { token: ptr::null(), stops: ptr::null(), asks: false };
+    pub(super) const NOTHING: Self = Self { token: ptr::null(), stops: ptr::null() };
 
     /// That of the running task.
+    #[inline]
     pub(crate) fn current() -> Self {
-        get()
+        Here::current().get()
     }
 
     /// That of the task that the worker runs.
@@ -196,22 +195,76 @@ impl Carried {
     /// Whether a `join` has to carry it.
     #[inline]
     pub(super) fn goes_with_joins(self) -> bool {
-        !self.token.is_null() || self.asks
+        !self.token.is_null() || self.asks()
     }
 
-    /// Runs a job's closure, or another piece of the task.
+    /// Whether a `join` of one of the two carries something else than one of the other.
+    #[inline]
+    pub(super) fn differs_for_joins(self, other: Self) -> bool {
+        let tokens = self.token.addr() ^ other.token.addr();
+        let asks = (self.stops.addr() ^ other.stops.addr()) & ASKS;
+        tokens | asks != 0
+    }
+
+    fn asks(self) -> bool {
+        self.stops.addr() & ASKS != 0
+    }
+
+    fn that_asks(self) -> Self {
+        Self { stops: self.stops.map_addr(|addr| addr | ASKS), ..self }
+    }
+
+    /// # Safety
+    ///
+    /// 1. It is still borrowed, for as long as the result.
+    unsafe fn stops<'a>(self) -> Option<&'a Stops<'a>> {
+        let stops = self.stops.map_addr(|addr| addr & !ASKS);
+        // SAFETY: (1).
+        unsafe { stops.as_ref() }
+    }
+
+    /// Runs a job's closure.
     ///
     /// # Safety
     ///
     /// 1. The frames that it is borrowed from wait until this has returned.
+    #[inline]
     pub(crate) unsafe fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let before = get();
-        let is_there = ptr::eq(before.token, self.token) && ptr::eq(before.stops, self.stops);
-        if is_there && before.asks == self.asks {
-            return f();
+        struct Restore<'w>(Here<'w>, Carried);
+        impl Drop for Restore<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
         }
-        set(self);
-        let _restore = Restore(before);
+        let here = Here::current();
+        let _restore = Restore(here, here.get());
+        here.set(self);
         f()
+    }
+
+    /// The same for a job that begins just now on a worker, with nothing. Catches its panic.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`run`](Self::run).
+    #[inline(always)]
+    pub(crate) unsafe fn catch<R>(self, f: impl FnOnce() -> R) -> Result<R, Payload> {
+        let seated = if self.is_nothing() { None } else { Seated::current() };
+        if let Some(seated) = seated {
+            debug_assert!(seated.task().is_nothing(), "a job is begun without a task");
+            seated.begin_task(self);
+        }
+        let result = unwind::catch(f);
+        if let Some(seated) = seated {
+            seated.end_task();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carried").field("token", &self.token).field("stops", &self.stops).finish()
     }
 }

@@ -1,14 +1,13 @@
 //! What the workers of a pool share.
 
 use super::bundle;
-use super::carried::{self, Carried};
+use super::carried::Carried;
 use super::gate::{Closed, Passage, Stripe, Tally};
 use super::hooks::Hooks;
 use super::lifecycle::Lifecycle;
 use super::on_close::OnClose;
 use super::running::Running;
 use super::seat::Seat;
-use super::stops::Stops;
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
 use crate::job::party::{Entry, Orphan};
@@ -342,13 +341,10 @@ impl Registry {
         }
     }
 
-    /// Runs a root's closure on the current worker, noting where it came from. A panic goes on. `stops`: by
-    /// which it can be asked to stop, beside the pool.
-    #[inline]
+    /// Runs a root's closure on the current worker, noting where it came from. A panic goes on.
     pub(crate) fn run_root<R>(
         &self,
         site: &'static Location<'static>,
-        stops: Option<&Stops<'_>>,
         closure: impl FnOnce() -> R,
     ) -> R {
         struct End<'a>(&'a Running);
@@ -365,10 +361,7 @@ impl Registry {
         if self.lifecycle.was_closed() {
             running.note_begin(self.lifecycle.closed_for());
         }
-        match stops {
-            Some(stops) => carried::run_root_on(worker.seated(), stops, closure),
-            None => closure(),
-        }
+        closure()
     }
 
     /// Where panics go that nobody can receive.
@@ -418,7 +411,7 @@ impl Registry {
             }
             let on_worker = || f(Worker::current().expect("roots run on workers"));
             // SAFETY: (1) this frame waits for the job.
-            self.run_root(site, None, || span.run(|| Ok(unsafe { task.run(on_worker) })))
+            self.run_root(site, || span.run(|| Ok(unsafe { task.run(on_worker) })))
         });
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.

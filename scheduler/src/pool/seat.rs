@@ -190,12 +190,36 @@ impl<'w> Seated<'w> {
         self.seat.own.task.get()
     }
 
+    /// The worker, which has no task, begins one.
+    #[inline(always)]
+    pub(super) fn begin_task(self, task: Carried) {
+        self.seat.own.task.set(task);
+        if task.goes_with_joins() {
+            self.measure_anew();
+        }
+    }
+
+    /// It has done that task.
+    #[inline(always)]
+    pub(super) fn end_task(self) {
+        let task = self.seat.own.task.replace(Carried::NOTHING);
+        if task.goes_with_joins() {
+            self.measure_anew();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn measure_anew(self) {
+        self.measure();
+    }
+
     /// The worker goes on to a task with that, or back to one.
     #[inline]
     pub(super) fn set_task(self, task: Carried) {
         let before = self.seat.own.task.replace(task);
-        if before.goes_with_joins() || task.goes_with_joins() {
-            self.measure();
+        if before.differs_for_joins(task) {
+            self.measure_anew();
         }
     }
 

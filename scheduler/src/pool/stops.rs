@@ -13,10 +13,10 @@ pub(crate) struct Stops<'a> {
 }
 
 impl<'a> Stops<'a> {
-    /// Of a root that nobody but its handle and its pool can ask. `None`: the handle is gone.
+    /// Of a root that nobody but its handle and its pool can ask.
     #[inline]
-    pub(crate) fn of_handle(abort: Option<AbortFlag<'a>>) -> Option<Self> {
-        abort.map(|abort| Self { abort: Some(abort), owner: None })
+    pub(crate) fn of_handle(abort: AbortFlag<'a>) -> Self {
+        Self { abort: Some(abort), owner: None }
     }
 
     /// Whether it is asked to stop.

@@ -342,17 +342,20 @@ impl Owner for Root {
         ticket.has_entered() && ticket.registry.lifecycle().is_cancelling()
     }
 
-    fn run<T>(
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        let ticket = self.ticket();
+        unwind::catch(|| match ticket.has_entered() {
+            true => ticket.registry.run_root(ticket.site, closure),
+            false => closure(),
+        })
+    }
+
+    fn run_abortable<T>(
         self,
-        abort: Option<AbortFlag<'_>>,
+        abort: AbortFlag<'_>,
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload> {
-        let ticket = self.ticket();
-        let stops = Stops::of_handle(abort);
-        unwind::catch(|| match ticket.has_entered() {
-            true => ticket.registry.run_root(ticket.site, stops.as_ref(), closure),
-            false => carried::run_root(stops.as_ref(), closure),
-        })
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

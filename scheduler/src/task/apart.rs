@@ -19,12 +19,16 @@ impl Owner for Apart {
         Worker::current().is_some_and(|worker| worker.registry().lifecycle().is_cancelling())
     }
 
-    fn run<T>(
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        unwind::catch(closure)
+    }
+
+    fn run_abortable<T>(
         self,
-        abort: Option<AbortFlag<'_>>,
+        abort: AbortFlag<'_>,
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload> {
-        unwind::catch(|| carried::run_root(Stops::of_handle(abort).as_ref(), closure))
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -49,16 +49,19 @@ impl Owner for Root {
         self.registry().is_some_and(|registry| registry.lifecycle().is_cancelling())
     }
 
-    fn run<T>(
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        unwind::catch(|| match self.registry() {
+            Some(registry) => registry.run_root(self.site, closure),
+            None => closure(),
+        })
+    }
+
+    fn run_abortable<T>(
         self,
-        abort: Option<AbortFlag<'_>>,
+        abort: AbortFlag<'_>,
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload> {
-        let stops = Stops::of_handle(abort);
-        unwind::catch(|| match self.registry() {
-            Some(registry) => registry.run_root(self.site, stops.as_ref(), closure),
-            None => carried::run_root(stops.as_ref(), closure),
-        })
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {
