@@ -13,8 +13,9 @@ impl Executor {
     /// pool, and other executors on it, go on.
     ///
     /// New closures are refused from now on, and those who wait for room get theirs back. A second
-    /// call does what its mode adds. `Abort` does what `CancelQueued` does, and a `DrainFor` whose time is
-    /// over drops what is queued: only the pool asks running closures to stop.
+    /// call does what its mode adds. `Abort`, and a `DrainFor` whose time is over, also ask the executor's
+    /// closures that run to stop, through [`task::is_cancelled`](crate::task::is_cancelled); those of
+    /// others, and of the pool itself, are not asked.
     ///
     /// Closures that their submitters run themselves ([`CallerRuns`](crate::RejectionPolicy::CallerRuns))
     /// are not waited for.
@@ -72,10 +73,11 @@ impl Executor {
     }
 
     /// Ends this executor without waiting, and hands back what has not begun, oldest first: to be run
-    /// later, or by somebody else. What runs goes on.
+    /// later, or by somebody else. As Java's `shutdownNow`, and as
+    /// [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
     ///
-    /// Their handles are told when a [`Task`] is run or dropped. Running closures are not asked to stop,
-    /// unlike by [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
+    /// Their handles are told when a [`Task`] is run or dropped. Running closures of the executor are asked
+    /// to stop, through [`task::is_cancelled`](crate::task::is_cancelled).
     ///
     /// # On a worker
     ///

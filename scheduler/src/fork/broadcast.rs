@@ -76,7 +76,8 @@ impl fmt::Debug for BroadcastContext<'_> {
 ///
 /// Each worker comes to it when it is done with its own deque, before it steals; so a worker
 /// that runs a long closure delays the whole. The calls carry the
-/// [token](crate::CancellationToken::run) of the caller's task.
+/// [token](crate::CancellationToken::run) of the caller's task, and an [abort](crate::JoinHandle::abort) of the
+/// closure that makes them.
 ///
 /// # Panics
 ///

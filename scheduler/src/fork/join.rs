@@ -37,7 +37,8 @@ use std::marker::PhantomData;
 ///
 /// # Cancellation
 ///
-/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task. Neither is
+/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task, and an abort of the
+/// closure that they are part of, if that [has asked](crate::task::is_cancelled#in-what-it-forks). Neither is
 /// dropped because of it, nor by a shutdown of the pool: a branch that may take long asks
 /// [`task::checkpoint`](crate::task::checkpoint).
 ///

@@ -170,8 +170,9 @@ impl State {
 ///
 /// # Cancellation
 ///
-/// What is spawned carries the [token](crate::CancellationToken::run) of the task that made the scope.
-/// Nothing is dropped because of it, nor by a shutdown of the pool: all of it runs.
+/// What is spawned carries the [token](crate::CancellationToken::run) of the task that made the scope, and an
+/// [abort](crate::JoinHandle::abort) of the closure that did. Nothing is dropped because of it, nor by a
+/// shutdown of the pool: all of it runs.
 ///
 /// # On a worker
 ///

@@ -259,8 +259,8 @@ impl<T> ScheduledHandle<T> {
     }
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
-    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
-    /// has ended, is not affected.
+    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs is asked to stop, as by
+    /// [`JoinHandle::abort`].
     ///
     /// # Examples
     ///

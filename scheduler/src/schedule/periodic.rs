@@ -189,7 +189,8 @@ pub struct PeriodicHandle(Arc<Series>);
 
 impl PeriodicHandle {
     /// Ends the series: there will be no further run, and the closure is dropped; here and now, or
-    /// when the run that is under way has ended. It does not wait for that.
+    /// when the run that is under way has ended. It does not wait for that, and asks the run to stop, through
+    /// [`task::is_cancelled`](crate::task::is_cancelled).
     ///
     /// # Examples
     ///

@@ -106,7 +106,8 @@ impl Owner for Root {
 /// # Cancellation
 ///
 /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task, which
-/// does not wait for it: give it a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+/// does not wait for it: give it a clone. [`abort`](JoinHandle::abort) drops it if it has not begun, else asks
+/// it to stop.
 ///
 /// # On a worker
 ///
