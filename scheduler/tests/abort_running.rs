@@ -172,18 +172,51 @@ fn one_question_is_enough_for_all_later_forks() {
         let (closure, has_begun) = told(|| {
             // Maybe before the abort, maybe after.
             CancellationToken::new().run(|| _ = task::is_cancelled());
-            // The first branch waits for the second: only another worker can run that.
-            let (stops, has_stopped) = mpsc::channel();
-            scheduler::join(
-                move || assert_eq!(has_stopped.recv(), Ok("stopped")),
-                move || stops.send(until_asked()).expect("the other branch waits"),
-            );
+            in_a_stolen_branch();
         });
         let handle = pool.spawn(closure);
         has_begun.recv().expect("it begins");
         handle.abort();
         handle.join().expect("it ran");
     });
+}
+
+/// The closure itself asks when its scope is there already; then a part asks that began before another part did.
+#[test]
+fn a_question_counts_for_what_is_forked_after_it() {
+    each_size("a_question_counts_for_what_is_forked_after_it", |workers| {
+        let pool = pool(workers + 2);
+        let ((asks, has_asked), (begins, first_begun)) = (mpsc::channel(), mpsc::channel());
+        let (work, has_begun) = told(move || {
+            scheduler::scope(move |s| {
+                s.fork(move || {
+                    begins.send(()).expect("the other part waits");
+                    has_asked.recv().expect("it asks");
+                    // Not for the first time in all, but here.
+                    let _ = task::is_cancelled();
+                    in_a_stolen_branch();
+                });
+                first_begun.recv().expect("another worker begins it");
+                let _ = task::is_cancelled();
+                asks.send(()).expect("it waits");
+                s.fork(in_a_stolen_branch);
+            });
+            "stopped"
+        });
+        let handle = pool.spawn(work);
+        has_begun.recv().expect("it begins");
+        handle.abort();
+        assert_eq!(handle.join().expect("it ran"), "stopped");
+    });
+}
+
+/// The first branch waits for the second: so another worker has to take that.
+fn in_a_stolen_branch() {
+    let (stops, has_stopped) = mpsc::channel();
+    scheduler::join(
+        move || assert_eq!(has_stopped.recv(), Ok("stopped")),
+        move || stops.send(until_asked()).expect("the other branch waits"),
+    );
 }
 
 /// Parts and shares have it without an earlier question, as has what is installed into another pool.

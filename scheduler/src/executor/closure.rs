@@ -162,7 +162,7 @@ impl Admission {
                 self.0.end();
             }
         }
-        let stops = Stops { abort, owner: self.core().map(|core| core.life.aborting()) };
+        let stops = Stops::new(abort, self.core().map(|core| core.life.aborting()));
         let closure = || carried::run_root(&stops, closure);
         let own = self.core().and_then(|core| Some((core, core.registry.own_worker()?)));
         // Run by somebody who is no worker, or of another pool.

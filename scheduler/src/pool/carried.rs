@@ -11,8 +11,8 @@
 //! - a job is begun without: a worker that waits, and runs other jobs meanwhile, puts its own
 //!   away ([`put_away`]);
 //! - a `join` carries them if there is a token, or if the root has asked before whether it is to stop. So
-//!   the forks of a root that never asks cost nothing. What is carried anyway (by a scope, a broadcast,
-//!   an install) always has both.
+//!   the forks of a root that never asks cost nothing (docs/adr/0011-asked-to-stop.md). A scope, a broadcast
+//!   and an install always carry both.
 
 use super::seat::Seated;
 use super::stops::Stops;
@@ -21,7 +21,6 @@ use crate::span;
 use crate::sync::thread_local_const;
 use crate::unwind::{self, Payload};
 use std::cell::Cell;
-use std::fmt;
 use std::ptr;
 
 thread_local_const! {
@@ -57,23 +56,23 @@ impl Here<'_> {
             Self::Outside => OUTSIDE.with(|outside| outside.set(task)),
         }
     }
+
+    /// Whether forks carry what there is.
+    #[inline]
+    fn carries(self) -> bool {
+        match self {
+            Self::Worker(seated) => seated.carries(),
+            // It installs them, and that carries all.
+            Self::Outside => true,
+        }
+    }
 }
 
 /// Runs `f` as a task with that token, still a part of the root.
 pub(crate) fn run<R>(token: &CancellationToken, f: impl FnOnce() -> R) -> R {
-    struct Restore<'w>(Here<'w>, Carried);
-    impl Drop for Restore<'_> {
-        fn drop(&mut self) {
-            let Self(here, before) = *self;
-            // The root may have asked meanwhile.
-            here.set(Carried { token: before.token, ..here.get() });
-        }
-    }
-    let here = Here::current();
-    let before = here.get();
-    let _restore = Restore(here, before);
-    here.set(Carried { token, ..before });
-    f()
+    let task = Carried { token, ..Carried::current() };
+    // SAFETY: (1) `token` is borrowed until this returns, and the rest is in force already.
+    unsafe { task.run(f) }
 }
 
 /// Runs what is no part of the running task: it carries nothing.
@@ -96,10 +95,10 @@ pub(crate) fn run_root<R>(stops: &Stops<'_>, f: impl FnOnce() -> R) -> R {
 pub(crate) fn is_cancelled() -> bool {
     let here = Here::current();
     let task = here.get();
-    // SAFETY: (1) the frame that it is borrowed from runs this.
-    let is_asked = unsafe { task.stops() }.is_some_and(|stops| {
-        if !task.asks() {
-            note_that_it_asks(here, task);
+    // SAFETY: the frame that it is borrowed from runs this.
+    let is_asked = unsafe { task.stops.as_ref() }.is_some_and(|stops| {
+        if !(stops.has_asked() && here.carries()) {
+            begin_to_carry(here, task, stops);
         }
         stops.is_asked()
     });
@@ -107,9 +106,11 @@ pub(crate) fn is_cancelled() -> bool {
     is_asked || unsafe { task.token.as_ref() }.is_some_and(CancellationToken::is_cancelled)
 }
 
+/// The root of the running task asks for the first time, or the first time here.
 #[cold]
-fn note_that_it_asks(here: Here<'_>, task: Carried) {
-    here.set(task.that_asks());
+fn begin_to_carry(here: Here<'_>, task: Carried, stops: &Stops<'_>) {
+    stops.note_that_it_asks();
+    here.set(task);
 }
 
 /// The token of the running task.
@@ -154,18 +155,13 @@ impl Drop for Task<'_> {
 }
 
 /// What a task had when it forked.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Carried {
     /// Of the task; null if it has none.
     token: *const CancellationToken,
-    /// Of the root that it is part of; null if there is none, or it cannot be asked so. With [`ASKS`], if
-    /// that root has asked.
+    /// Of the root that it is part of; null if there is none, or it cannot be asked so.
     stops: *const Stops<'static>,
 }
-
-/// In the address of [`Stops`], which are aligned to more.
-const ASKS: usize = 1;
-const _: () = assert!(align_of::<Stops<'_>>() > ASKS);
 
 // SAFETY: the pointers are followed only while they are borrowed; tokens and stops are `Sync`.
 unsafe impl Send for Carried {}
@@ -195,32 +191,8 @@ impl Carried {
     /// Whether a `join` has to carry it.
     #[inline]
     pub(super) fn goes_with_joins(self) -> bool {
-        !self.token.is_null() || self.asks()
-    }
-
-    /// Whether a `join` of one of the two carries something else than one of the other.
-    #[inline]
-    pub(super) fn differs_for_joins(self, other: Self) -> bool {
-        let tokens = self.token.addr() ^ other.token.addr();
-        let asks = (self.stops.addr() ^ other.stops.addr()) & ASKS;
-        tokens | asks != 0
-    }
-
-    fn asks(self) -> bool {
-        self.stops.addr() & ASKS != 0
-    }
-
-    fn that_asks(self) -> Self {
-        Self { stops: self.stops.map_addr(|addr| addr | ASKS), ..self }
-    }
-
-    /// # Safety
-    ///
-    /// 1. It is still borrowed, for as long as the result.
-    unsafe fn stops<'a>(self) -> Option<&'a Stops<'a>> {
-        let stops = self.stops.map_addr(|addr| addr & !ASKS);
-        // SAFETY: (1).
-        unsafe { stops.as_ref() }
+        // SAFETY: whoever calls this is in the task, or about to begin it, so it is still borrowed.
+        !self.token.is_null() || unsafe { self.stops.as_ref() }.is_some_and(Stops::has_asked)
     }
 
     /// Runs a job's closure.
@@ -253,18 +225,12 @@ impl Carried {
         let seated = if self.is_nothing() { None } else { Seated::current() };
         if let Some(seated) = seated {
             debug_assert!(seated.task().is_nothing(), "a job is begun without a task");
-            seated.begin_task(self);
+            seated.set_task(self);
         }
         let result = unwind::catch(f);
         if let Some(seated) = seated {
-            seated.end_task();
+            seated.set_task(Self::NOTHING);
         }
         result
-    }
-}
-
-impl fmt::Debug for Carried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carried").field("token", &self.token).field("stops", &self.stops).finish()
     }
 }

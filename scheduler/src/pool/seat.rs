@@ -190,20 +190,18 @@ impl<'w> Seated<'w> {
         self.seat.own.task.get()
     }
 
-    /// The worker, which has no task, begins one.
-    #[inline(always)]
-    pub(super) fn begin_task(self, task: Carried) {
-        self.seat.own.task.set(task);
-        if task.goes_with_joins() {
-            self.measure_anew();
-        }
+    /// Whether the next fork asks what it has to carry.
+    #[inline]
+    pub(super) fn carries(self) -> bool {
+        self.seat.own.limit.get() == 0
     }
 
-    /// It has done that task.
+    /// The worker goes on to a task with that, or back to one.
     #[inline(always)]
-    pub(super) fn end_task(self) {
-        let task = self.seat.own.task.replace(Carried::NOTHING);
-        if task.goes_with_joins() {
+    pub(super) fn set_task(self, task: Carried) {
+        self.seat.own.task.set(task);
+        // Not only where that differs from before: the root may have asked meanwhile, elsewhere.
+        if task.goes_with_joins() || self.carries() {
             self.measure_anew();
         }
     }
@@ -212,15 +210,6 @@ impl<'w> Seated<'w> {
     #[inline(never)]
     fn measure_anew(self) {
         self.measure();
-    }
-
-    /// The worker goes on to a task with that, or back to one.
-    #[inline]
-    pub(super) fn set_task(self, task: Carried) {
-        let before = self.seat.own.task.replace(task);
-        if before.differs_for_joins(task) {
-            self.measure_anew();
-        }
     }
 
     /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but

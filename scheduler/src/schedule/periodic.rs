@@ -432,7 +432,7 @@ impl Turn {
         let function = series.state.lock().unwrap().function.take();
         // An abort has taken it.
         let Some(mut function) = function else { return };
-        let stops = Stops { abort: None, owner: Some(&series.asked) };
+        let stops = Stops::new(None, Some(&series.asked));
         if let Err(payload) = unwind::catch(|| carried::run_root(&stops, &mut function)) {
             unwind::drop_quietly(function);
             return series.end(End::Panicked(payload, series.registry.unclaimed()));
