@@ -132,12 +132,15 @@ fn forks_of_a_closure_that_asks_see_it_wherever_they_run() {
     each_size("forks_of_a_closure_that_asks_see_it_wherever_they_run", |workers| {
         let pool = pool(workers);
         for tree in [join_tree, |depth| scheduler::with_context(|cx| context_tree(cx, depth))] {
+            let steals = || {
+                let total = pool.metrics().total();
+                total.steals_tail + total.steals_forced
+            };
+            let before = steals();
             let (closure, has_begun) = told(move || tree(6));
             let handle = pool.spawn(closure);
             has_begun.recv().expect("it begins");
-            // Until some have been stolen, if there is somebody.
-            let steals = || pool.metrics().total().steals();
-            let before = steals();
+            // Until a fork has been stolen, if there is somebody.
             if workers > 1 {
                 wait_until(|| steals() > before);
             }
@@ -435,7 +438,12 @@ fn wherever_it_was_submitted() {
 fn a_pool_that_a_blocking_closure_uses_sees_it() {
     watchdog("a_pool_that_a_blocking_closure_uses_sees_it", || {
         let elastic = Elastic::builder().max_threads(1).build().expect("valid");
-        let work = || pool(2).install(|| scheduler::join(until_asked, until_asked).1);
+        let work = || {
+            pool(2).install(|| {
+                let _ = task::is_cancelled();
+                scheduler::join(until_asked, until_asked).1
+            })
+        };
         abort(work, |work| elastic.submit(work).expect("it is open"));
     });
 }
@@ -466,7 +474,8 @@ fn the_run_of_a_series() {
             }
             begins.send(()).expect("somebody waits");
             let wait = || _ = until_asked();
-            not_asked();
+            // Asked for the first time, so that both branches carry it.
+            let _ = task::is_cancelled();
             scheduler::join(wait, wait);
         });
         has_begun.recv().expect("the third run begins");
@@ -512,7 +521,9 @@ fn all_of_a_set() {
             set.abort_all();
             let (ran, aborted): (Vec<_>, Vec<_>) =
                 set.join_all().into_iter().partition(Result::is_ok);
-            assert_eq!((ran.len(), aborted.len()), (workers, workers));
+            // One that ends makes room for another, which may begin before it is aborted as well.
+            assert!(ran.len() >= workers && ran.len() + aborted.len() == 2 * workers);
+            assert!(ran.iter().all(|one| matches!(one, Ok("stopped"))));
             pool.broadcast(|_| not_asked());
         }
     });
