@@ -133,6 +133,29 @@ fn workers_that_wait_burn_little() {
     });
 }
 
+/// Jobs come alone and far apart: a worker does not go on looking for the next. Each look at the other's
+/// queues is counted, so no clock is needed: there are a few for a job, and 32 in a full search alone.
+#[test]
+fn lone_jobs_are_not_followed_by_a_search() {
+    const JOBS: u64 = 50;
+    let pool = pool(2, "lone-jobs");
+    wait_until(|| pool.metrics().total().parks >= 2);
+    let lone_job = || {
+        let parks = pool.metrics().total().parks;
+        // From when it parks: longer than a sleep that a search might have saved.
+        thread::sleep(Duration::from_millis(1));
+        pool.execute(|| ()).unwrap();
+        wait_until(|| pool.metrics().total().parks > parks);
+    };
+    // What a worker expects after its start is another matter.
+    (0..10).for_each(|_| lone_job());
+    let before = pool.metrics().total();
+    (0..JOBS).for_each(|_| lone_job());
+    let after = pool.metrics().total().since(&before);
+    assert_eq!(after.jobs, JOBS);
+    assert!(after.steals_empty <= 8 * JOBS, "{after:?}");
+}
+
 /// A thread outside that waits for a pool blocks.
 #[test]
 fn a_caller_from_outside_does_not_spin() {

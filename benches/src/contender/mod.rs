@@ -26,6 +26,7 @@ mod orx;
 pub(crate) mod ours;
 pub(crate) mod ours_cx;
 mod ours_executor;
+mod ours_free;
 mod par_sort;
 pub(crate) mod rayon;
 mod serial;
@@ -185,6 +186,7 @@ contenders! {
     serial::Serial
     ours::Ours
     ours_cx::OursCx
+    ours_free::OursFree
     ours_executor::OursExecutor
     ours_executor::OursBounded
     rayon::Rayon

@@ -9,6 +9,12 @@ pub(crate) use scheduler::scope;
 
 pub(crate) struct Ours(ThreadPool);
 
+impl From<ThreadPool> for Ours {
+    fn from(pool: ThreadPool) -> Ours {
+        Ours(pool)
+    }
+}
+
 impl Pool for Ours {
     const NAME: &'static str = "ours";
     const ABILITIES: &'static [Ability] =

@@ -9,6 +9,7 @@ use super::bundle;
 use super::carried::{Carried, put_away};
 use super::registry::Registry;
 use super::seat::{Seat, Seated};
+use super::stamina::Stamina;
 use crate::job::{Header, JobRef, slab};
 use crate::latch::Latch;
 use crate::observe::Counters;
@@ -39,6 +40,7 @@ pub(crate) struct Worker {
     streak: Cell<u32>,
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
+    stamina: Stamina,
     /// For `last_look`: the `top` of every head.
     tops: Box<[Cell<u64>]>,
 }
@@ -76,6 +78,7 @@ impl Worker {
             picks: Cell::new(start::PICKS),
             streak: Cell::new(0),
             forced_from: Cell::new(None),
+            stamina: Stamina::new(),
             tops: (0..registry.len()).map(|_| Cell::new(0)).collect(),
             registry,
         }
@@ -414,12 +417,16 @@ impl Worker {
         }
         let sleep = self.registry.sleep();
         let queued = || !self.registry.injector().is_empty();
-        let mut searching = sleep.try_search();
+        let mut rounds = self.search_rounds(role);
+        let mut searching = rounds != 0 && sleep.try_search();
         loop {
             if searching {
-                for _ in 0..SEARCH_ROUNDS {
+                for round in 0..rounds {
                     let job = self.steal_public();
                     if job.is_some() || latch.is_set() {
+                        if round != 0 {
+                            self.stamina.found();
+                        }
                         sleep.leave_search(queued);
                         return job;
                     }
@@ -428,9 +435,17 @@ impl Worker {
             }
             let prepared = sleep.prepare(self.index, searching);
             if let Some(job) = self.last_look() {
+                // No search sees what only force can take.
+                if self.forced_from.get().is_none() {
+                    self.stamina.found();
+                }
                 prepared.cancel(queued);
                 return Some(job);
             }
+            if role == Role::Main && searching {
+                self.stamina.in_vain();
+            }
+            let fell_asleep = Instant::now();
             self.counters().parks.add(1);
             span::parks();
             match prepared.sleep(latch, deadline) {
@@ -438,10 +453,18 @@ impl Worker {
                 Woken::ToSearch => {
                     self.counters().wakes.add(1);
                     span::wakes();
+                    self.stamina.slept(Instant::now() - fell_asleep);
+                    // A searcher looks at least once, before it counts as asleep again.
+                    rounds = self.search_rounds(role).max(1);
                     searching = true;
                 }
             }
         }
+    }
+
+    /// A worker that waits for its own thief always looks for long: that is mostly about to end.
+    fn search_rounds(&self, role: Role) -> u32 {
+        if role == Role::Waiting { SEARCH_ROUNDS } else { self.stamina.rounds() }
     }
 
     /// Looks at **every** source of work; `None` means that there was none after the `heavy`

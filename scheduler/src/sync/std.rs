@@ -37,7 +37,7 @@ mod locks;
 /// Smaller: more jobs spill to the tail, which costs a full fence each to take back.
 pub(crate) const HEAD_CAPACITY: usize = 8192;
 
-/// How often a searcher goes round all victims before it prepares to sleep.
+/// How often a searcher goes round all victims, at most, before it prepares to sleep; see `pool/stamina.rs`.
 pub(crate) const SEARCH_ROUNDS: u32 = 32;
 
 /// Pauses between two rounds of a search. More: less traffic on the victims' lines, later

@@ -1,0 +1,98 @@
+//! How long a worker that has nothing to do goes on looking before it sleeps.
+//!
+//! To look for a while pays where the next job is about to come, as between two bursts of forks: it saves a
+//! sleep and a wake. Where jobs come alone and far apart it saves nothing, takes CPU time, and makes the next
+//! wake slower: Linux lets a thread that it wakes run at once only if it has had less than its share of the
+//! core, and a worker that looks round after each job has had more.
+//!
+//! What is to come nobody knows, so a worker goes by what came last. A search in vain halves the next one. A
+//! search that found a job brings back the full length, and so does a sleep so short that a search might have
+//! saved it.
+
+use crate::sync::SEARCH_ROUNDS;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// After a sleep not longer than this, a full search might have found the job. A full search takes some
+/// 10 µs; the rest is for the wake itself, at worst of a core that was idle. Longer: workers look in vain for
+/// jobs that come less often. Shorter: a worker that has once fallen asleep between two bursts of forks may do
+/// so after each that follows.
+const SHORT_SLEEP: Duration = Duration::from_micros(50);
+
+/// Of one worker's main loop, on its own thread.
+#[derive(Debug)]
+pub(crate) struct Stamina {
+    rounds: Cell<u32>,
+}
+
+impl Stamina {
+    pub(crate) fn new() -> Self {
+        Self { rounds: Cell::new(SEARCH_ROUNDS) }
+    }
+
+    /// How often the next search goes round all victims. 0: a worker that runs out of work goes to sleep at
+    /// once, as one does that has enough others searching.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds.get()
+    }
+
+    /// A search found a job that was not there when it began.
+    pub(crate) fn found(&self) {
+        self.rounds.set(SEARCH_ROUNDS);
+    }
+
+    /// A search found nothing.
+    pub(crate) fn in_vain(&self) {
+        self.rounds.set(self.rounds.get() / 2);
+    }
+
+    /// The worker was woken for work after a sleep of that length.
+    pub(crate) fn slept(&self, length: Duration) {
+        if length <= SHORT_SLEEP {
+            self.found();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHORT_SLEEP, Stamina};
+    use crate::sync::SEARCH_ROUNDS;
+    use std::time::Duration;
+
+    /// As after many lone jobs.
+    fn tired() -> Stamina {
+        let stamina = Stamina::new();
+        (0..SEARCH_ROUNDS).for_each(|_| stamina.in_vain());
+        stamina
+    }
+
+    #[test]
+    fn each_search_in_vain_halves_the_next_until_there_is_none() {
+        let stamina = Stamina::new();
+        let mut rounds = SEARCH_ROUNDS;
+        while rounds != 0 {
+            assert_eq!(stamina.rounds(), rounds);
+            stamina.in_vain();
+            rounds /= 2;
+        }
+        stamina.in_vain();
+        assert_eq!(stamina.rounds(), 0);
+    }
+
+    #[test]
+    fn a_search_that_found_a_job_is_followed_by_a_full_one() {
+        let stamina = tired();
+        stamina.found();
+        assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
+    }
+
+    #[test]
+    fn so_is_a_short_sleep_and_not_a_long_one() {
+        let stamina = tired();
+        stamina.slept(SHORT_SLEEP + Duration::from_nanos(1));
+        assert_eq!(stamina.rounds(), 0);
+        stamina.slept(SHORT_SLEEP);
+        assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
+    }
+}
