@@ -593,7 +593,7 @@ fn at_any_moment() {
     each_size("at_any_moment", |workers| {
         let pool = pool(workers);
         for round in 0..300 {
-            let handle = pool.spawn(move || scheduler::join(|| round, || task::is_cancelled()).0);
+            let handle = pool.spawn(move || scheduler::join(|| round, task::is_cancelled).0);
             let aborter = handle.abort_handle();
             let other = pool.spawn(move || {
                 aborter.abort();
