@@ -168,7 +168,7 @@ pub(super) fn stuck_leaf_behind_a_stolen_one() {
         worker.push(old.right());
         worker.push(young.right());
         let thief = spawn(move || {
-            let head = registry.slot(0).head();
+            let head = registry.head(0);
             let top = head.top();
             heavy();
             if let Steal::Success(job) = head.force(top) {

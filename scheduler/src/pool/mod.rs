@@ -374,10 +374,11 @@ impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let registry = &self.registry;
         let idle = registry.sleep().word().peek();
-        let queued = |slot: &registry::WorkerSlot| {
-            slot.head().len_for_thief() + slot.stealer.len() + slot.inbox.len()
+        let queued = |(index, slot): (usize, &registry::WorkerSlot)| {
+            registry.head(index).len_for_thief() + slot.stealer.len() + slot.inbox.len()
         };
-        let queued = registry.injector().len() + registry.slots().map(queued).sum::<usize>();
+        let queued: usize = registry.slots().enumerate().map(queued).sum();
+        let queued = registry.injector().len() + queued;
         f.debug_struct("ThreadPool")
             .field("workers", &registry.len())
             .field("sleeping", &idle.sleeping())

@@ -7,7 +7,7 @@ use super::hooks::Hooks;
 use super::lifecycle::Lifecycle;
 use super::on_close::OnClose;
 use super::running::Running;
-use super::seat::Seat;
+use super::seat::{Seat, Seats};
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
 use crate::job::party::{Entry, Orphan};
@@ -29,7 +29,6 @@ use std::ptr;
 /// The part of a worker that others reach.
 #[derive(Debug)]
 pub(crate) struct WorkerSlot {
-    seat: Box<Seat>,
     pub(crate) stealer: Stealer,
     /// Jobs for this worker alone.
     pub(crate) inbox: Injector,
@@ -46,6 +45,7 @@ pub(crate) struct WorkerSlot {
 /// The shared part of a pool.
 pub(crate) struct Registry {
     slots: Box<[CachePadded<WorkerSlot>]>,
+    seats: Seats,
     injector: Injector,
     sleep: Sleep,
     lifecycle: Lifecycle,
@@ -54,14 +54,6 @@ pub(crate) struct Registry {
 }
 
 impl WorkerSlot {
-    pub(crate) fn seat(&self) -> &Seat {
-        &self.seat
-    }
-
-    pub(crate) fn head(&self) -> &Head {
-        self.seat.head()
-    }
-
     pub(crate) fn pinned_to(&self) -> Option<usize> {
         self.pinned_to.load(Ordering::Relaxed).checked_sub(1)
     }
@@ -79,7 +71,6 @@ impl Registry {
     pub(crate) fn new(workers: usize, hooks: Hooks) -> (Arc<Self>, Vec<Tail>) {
         let tails: Vec<Tail> = (0..workers).map(|_| Tail::new()).collect();
         let slot = |tail: &Tail| WorkerSlot {
-            seat: Seat::new(),
             stealer: tail.stealer(),
             inbox: Injector::new(),
             terminate: Latch::new(),
@@ -89,6 +80,7 @@ impl Registry {
         };
         let registry = Self {
             slots: tails.iter().map(|tail| CachePadded::new(slot(tail))).collect(),
+            seats: Seats::new(workers),
             injector: Injector::new(),
             sleep: Sleep::new(workers),
             lifecycle: Lifecycle::new(workers),
@@ -105,6 +97,18 @@ impl Registry {
     #[inline]
     pub(crate) fn slot(&self, index: usize) -> &WorkerSlot {
         &self.slots[index]
+    }
+
+    /// Of the worker of `index`.
+    #[inline]
+    pub(crate) fn seat(&self, index: usize) -> &Seat {
+        self.seats.get(index)
+    }
+
+    /// Of the worker of `index`.
+    #[inline]
+    pub(crate) fn head(&self, index: usize) -> &Head {
+        self.seat(index).head()
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = &WorkerSlot> {
@@ -245,16 +249,17 @@ impl Registry {
         }
         // First, while no fork has been moved there.
         self.take_roots(self.injector.len(), || self.injector.steal(), root);
-        for slot in self.slots() {
+        for (index, slot) in self.slots().enumerate() {
+            let head = self.head(index);
             // The head first: jobs move from there to the tail.
             let forces = !self.sleep.word().peek().eager();
             if forces && !fault::is(Fault::CancelSkipsHeads) {
                 let force = || {
-                    let top = slot.head().top();
+                    let top = head.top();
                     heavy();
-                    slot.head().force(top)
+                    head.force(top)
                 };
-                self.take_roots(slot.head().len_for_thief(), force, root);
+                self.take_roots(head.len_for_thief(), force, root);
             }
             self.take_roots(slot.stealer.len(), || slot.stealer.steal(), root);
         }

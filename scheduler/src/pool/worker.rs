@@ -66,7 +66,7 @@ pub(crate) enum Waited {
 
 impl Worker {
     pub(crate) fn new(registry: Arc<Registry>, index: usize, tail: Tail) -> Self {
-        let seat = registry.slot(index).seat();
+        let seat = registry.seat(index);
         // SAFETY: (1) each worker is made once, by the thread that is going to be it; (2) here; (3) nothing
         // is pushed here.
         unsafe { Seated::new(seat) }.furnish(registry.sleep().word());
@@ -476,7 +476,7 @@ impl Worker {
         loop {
             // Before the `heavy`: see `queue/head.rs`.
             for (victim, top) in self.tops.iter().enumerate() {
-                top.set(self.registry.slot(victim).head().top());
+                top.set(self.registry.head(victim).top());
             }
             if !fault::is(Fault::SleepNoHeavy) {
                 heavy();
@@ -517,7 +517,7 @@ impl Worker {
     /// Once more from where the last job was taken by force.
     fn force_again(&self) -> Option<JobRef> {
         let victim = self.forced_from.take()?;
-        let top = self.registry.slot(victim).head().top();
+        let top = self.registry.head(victim).top();
         if !fault::is(Fault::ForceNoHeavy) {
             heavy();
         }
@@ -528,7 +528,7 @@ impl Worker {
     }
 
     fn force(&self, victim: usize, top: u64) -> Steal<JobRef> {
-        let steal = self.registry.slot(victim).head().force(top);
+        let steal = self.registry.head(victim).force(top);
         if matches!(steal, Steal::Success(_)) {
             self.counters().steals_forced.add(1);
             span::steals("head");

@@ -38,7 +38,7 @@
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, start};
+use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, ZERO_IS_NULL, start};
 use crossbeam_utils::CachePadded;
 use std::{fmt, ptr};
 
@@ -75,9 +75,12 @@ pub(crate) enum Pop {
 impl Head {
     /// A new head at `place`. Not as a value: with its slots it is too large for a deep stack.
     ///
+    /// Where zero is null, the slots are left alone.
+    ///
     /// # Safety
     ///
     /// 1. `place` can be written, and is aligned.
+    /// 2. The memory there is zero.
     pub(crate) unsafe fn init(place: *mut Self) {
         let start = start::head();
         // SAFETY: (1).
@@ -88,6 +91,9 @@ impl Head {
         let top = unsafe { &raw mut (*place).top };
         // SAFETY: (1).
         unsafe { top.write(CachePadded::new(AtomicU64::new(start))) };
+        if ZERO_IS_NULL {
+            return; // By (2) they are made.
+        }
         // SAFETY: (1).
         let slots = unsafe { &raw mut (*place).slots }.cast::<AtomicPtr<Header>>();
         for index in 0..HEAD_CAPACITY {
@@ -101,8 +107,8 @@ impl Head {
     /// A head of its own, for tests and models.
     #[cfg(any(test, scheduler_loom))]
     pub(crate) fn new() -> Box<Self> {
-        let mut head = Box::new_uninit();
-        // SAFETY: (1) it is the box's memory.
+        let mut head = Box::new_zeroed();
+        // SAFETY: (1) it is the box's memory; (2) it has just been made so.
         unsafe { Self::init(head.as_mut_ptr()) };
         // SAFETY: `init` has written all of it.
         unsafe { head.assume_init() }

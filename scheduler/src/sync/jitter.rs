@@ -22,6 +22,7 @@ pub(crate) use plain::{
 };
 
 pub(crate) const HEAD_CAPACITY: usize = 8;
+pub(crate) const ZERO_IS_NULL: bool = true;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const SPINS_PER_ROUND: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 1;

@@ -94,6 +94,7 @@ pub(crate) fn spin_loop() {
 }
 
 pub(crate) const HEAD_CAPACITY: usize = 4;
+pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;

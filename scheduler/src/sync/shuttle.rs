@@ -94,6 +94,7 @@ pub(crate) use thread_local_const as thread_local_lazy;
 
 /// A recursion of a few hundred leaves fills it, so it spills, and it goes round many times.
 pub(crate) const HEAD_CAPACITY: usize = 8;
+pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const SEARCH_ROUNDS: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 2;
 pub(crate) const FAIR_INTERVAL: u32 = 5;

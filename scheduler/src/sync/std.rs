@@ -37,6 +37,9 @@ mod locks;
 /// Smaller: more jobs spill to the tail, which costs a full fence each to take back.
 pub(crate) const HEAD_CAPACITY: usize = 8192;
 
+/// Whether an [`AtomicPtr`] of zero bytes is one that holds null.
+pub(crate) const ZERO_IS_NULL: bool = true;
+
 /// How often a searcher goes round all victims, at most, before it prepares to sleep; see `pool/stamina.rs`.
 pub(crate) const SEARCH_ROUNDS: u32 = 32;
 
