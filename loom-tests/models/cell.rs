@@ -2,15 +2,18 @@
 
 use super::ledger::{self, Drops};
 use super::rig::{join, spawn};
-use crate::job::cell::{self, Fate, Outcome, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Outcome, Owner, Reason, Unclaimed};
 use crate::job::party::{Entry, Handle};
 use crate::latch::Watcher;
+use crate::sync::UnsafeCell;
 use crate::unwind::{self, Payload};
+use std::rc::Rc;
 
 /// The ledger's numbers.
 const CLOSURE: usize = 0;
 const VALUE: usize = 1;
 const WATCHER: usize = 2;
+const ASKED: usize = 3;
 
 /// A pool that never cancels.
 #[derive(Clone, Copy)]
@@ -25,6 +28,10 @@ impl Owner for Anybody {
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         unwind::catch(closure)
+    }
+
+    fn run_abortable<T>(self, _: AbortFlag<'_>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        self.run(closure)
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -85,6 +92,72 @@ pub(super) fn cell_abort_against_start() {
     join(runner);
     assert_eq!((ledger::runs(CLOSURE), ledger::drops(CLOSURE)), (ran, 1));
     assert_eq!(ledger::drops(VALUE), ran);
+}
+
+/// A pool in which a running closure looks whether it is asked to stop.
+#[derive(Clone, Copy)]
+struct Looks<'a>(&'a UnsafeCell<u32>);
+
+// SAFETY: the model orders the accesses; that is what it is about.
+unsafe impl Send for Looks<'_> {}
+
+impl Owner for Looks<'_> {
+    const OUTLIVES_HANDLE: bool = false;
+
+    fn cancels(self) -> bool {
+        false
+    }
+
+    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        Ok(closure())
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        let value = closure();
+        if abort.is_set() {
+            // SAFETY: loom fails the model if this access is not exclusive.
+            assert_eq!(self.0.with_mut(|written| unsafe { *written }), 1);
+            ledger::run(ASKED);
+        }
+        Ok(value)
+    }
+
+    fn unclaimed(self) -> Unclaimed {
+        Unclaimed(Box::new(|_| ()))
+    }
+
+    fn ended(self, _: Fate) {}
+}
+
+/// Who asks a running closure to stop does not take its value away; and a closure that sees it sees as
+/// well what was written before.
+pub(super) fn cell_abort_against_a_closure_that_looks() {
+    let written = Rc::new(UnsafeCell::new(0));
+    let looks = Looks(&written);
+    let closure = || {
+        ledger::run(CLOSURE);
+        Drops(VALUE)
+    };
+    // SAFETY: the runner is joined below, while `written` is there.
+    let (entry, mut handle) = unsafe { cell::new(closure, looks) };
+    let runner = runner(entry);
+    // SAFETY: as above.
+    written.with_mut(|written| unsafe { *written = 1 });
+    handle.cancel();
+    handle.latch().wait();
+    let ran = match handle.take() {
+        Outcome::Value(_) => 1,
+        Outcome::Cancelled(Reason::Aborted) => 0,
+        _ => panic!("no outcome"),
+    };
+    drop(handle);
+    join(runner);
+    assert_eq!((ledger::runs(CLOSURE), ledger::drops(VALUE)), (ran, ran));
+    assert!(ledger::runs(ASKED) <= ran);
 }
 
 /// As above, with the handle dropped at once.

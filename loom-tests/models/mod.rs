@@ -87,6 +87,7 @@ models! {
         cell_join_against_completion: None,
         cell_handle_dropped_against_completion: None,
         cell_abort_against_start: None,
+        cell_abort_against_a_closure_that_looks: None,
         cell_abort_and_drop_against_start: None,
         cell_aborter_against_completion: None,
         cell_handle_dropped_against_an_aborter: Some(3),

@@ -92,6 +92,7 @@ models! {
     cell_join_against_completion,
     cell_handle_dropped_against_completion,
     cell_abort_against_start,
+    cell_abort_against_a_closure_that_looks,
     cell_abort_and_drop_against_start,
     cell_aborter_against_completion,
     cell_handle_dropped_against_an_aborter,

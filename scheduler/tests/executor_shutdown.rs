@@ -5,7 +5,9 @@
 
 mod support;
 
-use scheduler::{Executor, RejectedReason, RejectionPolicy, Shutdown, ThreadPool};
+use scheduler::{
+    Executor, JoinHandle, RejectedReason, RejectionPolicy, Shutdown, ThreadPool, task,
+};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use support::sync::{Arc, mpsc, thread};
@@ -86,6 +88,143 @@ fn cancel_drops_what_is_queued_and_waits_for_what_runs() {
             usable(&pool);
         });
     }
+}
+
+/// A closure of the executor's that runs, and a fork of it on another worker, until both are asked to stop.
+fn until_asked(executor: &Executor) -> JoinHandle<()> {
+    let (began, has_begun) = mpsc::channel();
+    let closure = move || {
+        assert!(task::checkpoint().is_ok() && task::token().is_none());
+        began.send(()).unwrap();
+        let wait = || wait_until(task::is_cancelled);
+        scheduler::join(wait, wait);
+    };
+    let handle = executor.submit(closure).unwrap();
+    has_begun.recv().unwrap();
+    handle
+}
+
+/// Not so the closures of others, and the pool's own.
+#[test]
+fn abort_asks_what_runs_to_stop() {
+    each_size("abort_asks_what_runs_to_stop", |workers| {
+        let pool = pool(workers + 1);
+        let [executor, other] = [executor(&pool), executor(&pool)];
+        let released = Arc::new(AtomicBool::new(false));
+        let release = Arc::clone(&released);
+        let stranger = other.submit(move || {
+            wait_until(|| release.load(SeqCst));
+            task::is_cancelled()
+        });
+        let handle = until_asked(&executor);
+        let report = executor.shutdown(Shutdown::Abort);
+        assert_eq!((report.ran, report.cancelled, report.stragglers.len()), (1, 0, 0));
+        handle.join().unwrap();
+        assert!(!pool.install(task::is_cancelled));
+        released.store(true, SeqCst);
+        assert!(!stranger.unwrap().join().unwrap(), "it is another executor's");
+        usable(&pool);
+    });
+}
+
+#[test]
+fn abort_asks_what_has_no_handle() {
+    watchdog("abort_asks_what_has_no_handle", || {
+        let pool = pool(1);
+        let executor = executor(&pool);
+        let (began, has_begun) = mpsc::channel();
+        let closure = move || {
+            began.send(()).unwrap();
+            wait_until(task::is_cancelled);
+        };
+        executor.execute(closure).unwrap();
+        has_begun.recv().unwrap();
+        assert_eq!(executor.shutdown(Shutdown::Abort).ran, 1);
+        assert!(!pool.install(task::is_cancelled));
+    });
+}
+
+/// A second shutdown, which aborts, adds to it.
+#[test]
+fn to_cancel_what_is_queued_asks_nobody() {
+    watchdog("to_cancel_what_is_queued_asks_nobody", || {
+        let pool = pool(1);
+        let executor = executor(&pool);
+        let (began, has_begun) = mpsc::channel();
+        let (go, gone) = mpsc::channel();
+        let (looks, has_looked) = mpsc::channel();
+        let closure = move || {
+            began.send(()).unwrap();
+            gone.recv().unwrap();
+            looks.send(task::is_cancelled()).unwrap();
+            wait_until(task::is_cancelled);
+        };
+        let handle = executor.submit(closure).unwrap();
+        has_begun.recv().unwrap();
+        let queued = executor.submit(|| ()).unwrap();
+        let same = executor.clone();
+        let canceller = thread::spawn(move || same.shutdown(Shutdown::CancelQueued));
+        // So it has cancelled.
+        assert!(queued.join().unwrap_err().is_shut_down());
+        go.send(()).unwrap();
+        assert_eq!(has_looked.recv(), Ok(false));
+        let _ = executor.shutdown(Shutdown::Abort);
+        handle.join().unwrap();
+        assert_eq!(canceller.join().unwrap().cancelled, 1);
+    });
+}
+
+#[test]
+fn a_deadline_that_has_passed_asks_what_runs_to_stop() {
+    watchdog("a_deadline_that_has_passed_asks_what_runs_to_stop", || {
+        let pool = pool(2);
+        let executor = executor(&pool);
+        let handle = until_asked(&executor);
+        let report = executor.shutdown(Shutdown::DrainFor(MS));
+        assert_eq!((report.cancelled, report.ran + report.stragglers.len()), (0, 1));
+        handle.join().unwrap();
+        assert!(executor.await_termination(Duration::MAX));
+        usable(&pool);
+    });
+}
+
+#[test]
+fn now_asks_what_runs_to_stop() {
+    watchdog("now_asks_what_runs_to_stop", || {
+        let pool = pool(2);
+        let executor = executor(&pool);
+        let handle = until_asked(&executor);
+        assert!(executor.shutdown_now().is_empty());
+        handle.join().unwrap();
+        usable(&pool);
+    });
+}
+
+/// What its submitter runs is the executor's as well.
+#[test]
+fn abort_asks_what_the_caller_runs_to_stop() {
+    watchdog("abort_asks_what_the_caller_runs_to_stop", || {
+        let pool = pool(1);
+        let policy = RejectionPolicy::CallerRuns;
+        let executor = Executor::builder(&pool).queue_capacity(1).on_full(policy).build().unwrap();
+        let stuck = Stuck::new(&pool, 1);
+        let queued = executor.submit(|| ()).unwrap();
+        let (began, has_begun) = mpsc::channel();
+        let same = executor.clone();
+        let caller = thread::spawn(move || {
+            let closure = move || {
+                began.send(()).unwrap();
+                wait_until(task::is_cancelled);
+            };
+            same.execute(closure).unwrap();
+            assert!(!task::is_cancelled());
+        });
+        has_begun.recv().unwrap();
+        assert_eq!(executor.shutdown(Shutdown::Abort).cancelled, 1);
+        caller.join().unwrap();
+        assert!(queued.join().unwrap_err().is_shut_down());
+        stuck.release();
+    });
 }
 
 #[test]

@@ -161,7 +161,8 @@ impl Elastic {
     /// let (go, gone) = std::sync::mpsc::channel::<()>();
     /// let slow: Box<dyn FnOnce() -> u32 + Send> = Box::new(move || gone.iter().count() as u32);
     /// let outcomes = pool.invoke_all_timeout([slow], Duration::from_millis(1));
-    /// assert!(outcomes[0].is_err(), "it is still running");
+    /// // It still runs; or no thread had begun it by then.
+    /// assert!(!matches!(outcomes[0], Ok(Ok(_))));
     /// drop(go);
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```

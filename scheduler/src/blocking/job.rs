@@ -2,8 +2,10 @@
 
 use super::elastic::Shared;
 use super::state::Package;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::Entry;
+use crate::pool::carried;
+use crate::pool::stops::Stops;
 use crate::span;
 use crate::sync::{Arc, Ordering};
 use crate::task::JoinHandle;
@@ -66,6 +68,14 @@ impl Owner for Elastic {
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         unwind::catch(closure)
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -35,7 +35,7 @@ impl Elastic {
     /// # Cancellation
     ///
     /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
-    /// a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+    /// a clone. [`abort`](JoinHandle::abort) drops it if it has not begun, else asks it to stop.
     ///
     /// # On a worker
     ///

@@ -186,8 +186,8 @@ impl<T> AsCompleted<T> {
         self.0.poll_next(context).map(|next| next.map(completed))
     }
 
-    /// [Aborts](JoinHandle::abort) the closures that have not begun to run. Their results say so, in
-    /// their turn.
+    /// [Aborts](JoinHandle::abort) the closures: those that have not begun to run are dropped, and their
+    /// results say so, in their turn; those that run are asked to stop.
     ///
     /// # Examples
     ///

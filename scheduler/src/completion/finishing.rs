@@ -100,7 +100,7 @@ impl<T> fmt::Debug for Finishing<T> {
     }
 }
 
-/// The same, but what has not begun to run when it is dropped is aborted.
+/// The same, but what has not ended when it is dropped is aborted.
 #[derive(Debug)]
 pub(super) struct Aborting<T>(Finishing<T>);
 

@@ -72,12 +72,13 @@ where
     invoke_all_on(&current(), closures, Location::caller())
 }
 
-/// As [`invoke_all`], but waits no longer than `timeout`. Closures that have not begun to run by then are aborted; with a
-/// `timeout` of zero, those that no worker has picked up at once.
+/// As [`invoke_all`], but waits no longer than `timeout`. Closures that have not ended by then are
+/// [aborted](JoinHandle::abort): those that have not begun are dropped, with a `timeout` of zero those that no worker has
+/// picked up at once, and those that run are asked to stop.
 ///
 /// # Errors
 ///
-/// The outer one of each result is the handle of a closure that still runs: it goes on. The inner one is as
+/// The outer one of each result is the handle of a closure that still runs. The inner one is as
 /// [`JoinHandle::join`]'s, and [`is_aborted`](JoinError::is_aborted) for what had not begun.
 ///
 /// # Panics
@@ -131,9 +132,9 @@ where
 ///
 /// # Cancellation
 ///
-/// When one has succeeded, the others are aborted if they have not begun to run; those that run are detached, and
-/// asked to stop, through [`task::is_cancelled`]: they and what they fork have a
-/// [token](crate::CancellationToken), a child of the caller's if the caller is in a task with one.
+/// When one has succeeded, the others are [aborted](JoinHandle::abort) and detached. They and all that they fork have a
+/// [token](crate::CancellationToken) besides, a child of the caller's if the caller is in a task with one; it is
+/// cancelled then.
 ///
 /// # On a worker
 ///

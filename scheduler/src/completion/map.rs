@@ -76,7 +76,7 @@ fn value<T>(result: Result<T, JoinError>) -> T {
 /// # Cancellation
 ///
 /// The calls of `f` do not carry the [token](crate::CancellationToken::run) of the caller's task. Dropping the iterator
-/// aborts those that have not begun.
+/// [aborts](crate::JoinHandle::abort) them.
 ///
 /// # On a worker
 ///
@@ -183,8 +183,8 @@ impl ThreadPool {
     }
 }
 
-/// The values of [`map`], in the order of the items. Dropping it aborts what has not begun to run, and detaches what
-/// runs.
+/// The values of [`map`], in the order of the items. Dropping it [aborts](crate::JoinHandle::abort) what has not begun to
+/// run, and detaches what runs, which is asked to stop.
 ///
 /// # Examples
 ///
@@ -267,8 +267,8 @@ impl<I: Iterator, T> fmt::Debug for Map<I, T> {
     }
 }
 
-/// The values of [`map_unordered`], as they become ready. Dropping it aborts what has not begun to run, and detaches
-/// what runs.
+/// The values of [`map_unordered`], as they become ready. Dropping it [aborts](crate::JoinHandle::abort) what has not
+/// begun to run, and detaches what runs, which is asked to stop.
 ///
 /// # Examples
 ///

@@ -22,7 +22,7 @@ use std::time::Duration;
 ///
 /// As tokio's `JoinSet`. Unlike [`as_completed`](crate::as_completed) it can grow while results are taken.
 ///
-/// Dropping the set [aborts](Self::abort_all) what has not begun to run, and detaches what runs;
+/// Dropping the set [aborts](Self::abort_all) what has not begun to run, and detaches what runs, which is asked to stop;
 /// [`detach_all`](Self::detach_all) is the opposite. A set can outlive its pool: what is spawned then is refused, and
 /// its result [says so](JoinError::is_shut_down).
 ///
@@ -460,8 +460,8 @@ impl<T> TaskSet<T> {
         self.tasks.take_all().map(|(_, handle)| handle.join()).collect()
     }
 
-    /// [Aborts](JoinHandle::abort) the closures that have not begun to run. They stay in the set, and their results say
-    /// so.
+    /// [Aborts](JoinHandle::abort) the closures. Those that have not begun to run stay in the set, and their results say
+    /// so; those that run are asked to stop.
     ///
     /// # Examples
     ///

@@ -1,8 +1,10 @@
 //! A closure of an executor, in its cell: where it comes from, and what becomes of the counts when it ends.
 
 use super::core::Core;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::{Entry, Handle};
+use crate::pool::carried;
+use crate::pool::stops::Stops;
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant};
@@ -160,6 +162,25 @@ impl Admission {
     fn counting(&self) -> Option<&Core> {
         self.core().filter(|_| self.role == Role::Queued)
     }
+
+    /// Runs the closure, which can be asked to stop by its handle and by its executor.
+    #[inline]
+    fn run_until<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        let stops = Stops::new(abort, self.core().map(|core| core.life.aborting()));
+        let closure = || carried::run_root(&stops, closure);
+        match self.core() {
+            Some(core) if self.role == Role::Queued => core.run(self.site, self.at, closure),
+            Some(core) if core.registry.own_worker().is_some() => {
+                unwind::catch(|| core.registry.run_root(self.site, closure))
+            }
+            // Run by somebody who is no worker, or of another pool.
+            _ => unwind::catch(closure),
+        }
+    }
 }
 
 impl Owner for Admission {
@@ -171,14 +192,15 @@ impl Owner for Admission {
     }
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        match self.core() {
-            Some(core) if self.role == Role::Queued => core.run(self.site, self.at, closure),
-            Some(core) if core.registry.own_worker().is_some() => {
-                unwind::catch(|| core.registry.run_root(self.site, closure))
-            }
-            // Run by somebody who is no worker, or of another pool.
-            _ => unwind::catch(closure),
-        }
+        self.run_until(None, closure)
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run_until(Some(abort), closure)
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -245,6 +267,21 @@ impl<A: At> Unwatched<A> {
         // SAFETY: see `Admission`.
         self.core.map(|core| unsafe { core.as_ref() })
     }
+
+    /// As [`Admission::run_until`].
+    #[inline]
+    fn run_until<T>(
+        self,
+        abort: Option<AbortFlag<'_>>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        let stops = Stops::new(abort, self.core().map(|core| core.life.aborting()));
+        let closure = || carried::run_root(&stops, closure);
+        match self.core() {
+            Some(core) => core.run(self.site, self.at.known(), closure),
+            None => unwind::catch(closure),
+        }
+    }
 }
 
 impl<A: At> Owner for Unwatched<A> {
@@ -257,10 +294,15 @@ impl<A: At> Owner for Unwatched<A> {
 
     #[inline]
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        match self.core() {
-            Some(core) => core.run(self.site, self.at.known(), closure),
-            None => unwind::catch(closure),
-        }
+        self.run_until(None, closure)
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run_until(Some(abort), closure)
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -13,8 +13,9 @@ impl Executor {
     /// pool, and other executors on it, go on.
     ///
     /// New closures are refused from now on, and those who wait for room get theirs back. A second
-    /// call does what its mode adds. `Abort` does what `CancelQueued` does, and a `DrainFor` whose time is
-    /// over drops what is queued: only the pool asks running closures to stop.
+    /// call does what its mode adds. `Abort`, and a `DrainFor` whose time is over, also ask the executor's
+    /// closures that run to stop, through [`task::is_cancelled`](crate::task::is_cancelled); those of
+    /// others, and of the pool itself, are not asked.
     ///
     /// Closures that their submitters run themselves ([`CallerRuns`](crate::RejectionPolicy::CallerRuns))
     /// are not waited for.
@@ -44,14 +45,15 @@ impl Executor {
         let before = self.close();
         match mode {
             Shutdown::Drain | Shutdown::DrainFor(_) => {}
-            Shutdown::CancelQueued | Shutdown::Abort => self.cancel_queued(),
+            Shutdown::CancelQueued => self.cancel_queued(false),
+            Shutdown::Abort => self.cancel_queued(true),
         }
         let stopped = match mode {
             _ if core.is_inside() => self.is_terminated(),
             Shutdown::DrainFor(patience) => {
                 let stopped = self.await_termination(patience);
                 if !stopped {
-                    self.cancel_queued();
+                    self.cancel_queued(true);
                 }
                 stopped || self.is_terminated()
             }
@@ -70,10 +72,11 @@ impl Executor {
     }
 
     /// Ends this executor without waiting, and hands back what has not begun, oldest first: to be run
-    /// later, or by somebody else. What runs goes on.
+    /// later, or by somebody else. As Java's `shutdownNow`, and as
+    /// [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
     ///
-    /// Their handles are told when a [`Task`] is run or dropped. Running closures are not asked to stop,
-    /// unlike by [`ThreadPool::shutdown_now`](crate::ThreadPool::shutdown_now).
+    /// Their handles are told when a [`Task`] is run or dropped. Running closures of the executor are asked
+    /// to stop, through [`task::is_cancelled`](crate::task::is_cancelled).
     ///
     /// # On a worker
     ///
@@ -106,6 +109,7 @@ impl Executor {
     #[must_use = "the closures are dropped unrun with it"]
     pub fn shutdown_now(&self) -> Vec<Task> {
         self.close();
+        self.core().life.abort();
         self.core().take_back().into_iter().map(Task::new).collect()
     }
 
@@ -186,10 +190,10 @@ impl Executor {
         self.core().close()
     }
 
-    fn cancel_queued(&self) {
+    fn cancel_queued(&self, abort: bool) {
         let core = self.core();
         // What is on its way to run is dropped as well.
-        core.life.cancel(false);
+        core.life.cancel(abort);
         core.cancel_queued();
     }
 }

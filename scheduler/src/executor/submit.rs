@@ -37,7 +37,8 @@ impl Executor {
     /// # Cancellation
     ///
     /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task: give it
-    /// a clone. [`abort`](JoinHandle::abort) takes it out of the queue, and makes room.
+    /// a clone. [`abort`](JoinHandle::abort) takes it out of the queue, and makes room; one that runs is asked to
+    /// stop.
     ///
     /// # On a worker
     ///

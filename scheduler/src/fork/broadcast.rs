@@ -76,7 +76,8 @@ impl fmt::Debug for BroadcastContext<'_> {
 ///
 /// Each worker comes to it when it is done with its own deque, before it steals; so a worker
 /// that runs a long closure delays the whole. The calls carry the
-/// [token](crate::CancellationToken::run) of the caller's task.
+/// [token](crate::CancellationToken::run) of the caller's task, and an [abort](crate::JoinHandle::abort) of the
+/// closure that makes them.
 ///
 /// # Panics
 ///
@@ -177,12 +178,12 @@ where
     R: Send,
 {
     let num_threads = registry.len();
-    let (token, span) = (Carried::current(), &span::Context::current());
+    let (task, span) = (Carried::current(), &span::Context::current());
     let shares: Vec<_> = (0..num_threads)
         .map(|index| {
             let context = BroadcastContext { index, num_threads, marker: PhantomData };
             // SAFETY: (1) this frame waits for every share's latch below.
-            StackJob::new(move || span.run(|| unsafe { token.run(|| f(context)) }))
+            StackJob::new(move || span.run(|| unsafe { task.run(|| f(context)) }))
         })
         .collect();
     // SAFETY: this frame waits for every share's latch below; `f` is `Sync` and the values are

@@ -37,7 +37,8 @@ use std::marker::PhantomData;
 ///
 /// # Cancellation
 ///
-/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task. Neither is
+/// Both branches carry the [token](crate::CancellationToken::run) of the caller's task, and an abort of the
+/// closure that they are part of, if that [has asked](crate::task::is_cancelled#in-what-it-forks). Neither is
 /// dropped because of it, nor by a shutdown of the pool: a branch that may take long asks
 /// [`task::checkpoint`](crate::task::checkpoint).
 ///
@@ -197,9 +198,9 @@ where
     fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
 }
 
-/// A closure that carries the token and the span of its task along.
+/// A closure that carries its task and that one's span along.
 struct Carrying<F> {
-    token: Carried,
+    task: Carried,
     span: span::Context,
     closure: F,
 }
@@ -210,7 +211,7 @@ struct Carry<K>(PhantomData<K>);
 impl<K: Call<F, R>, F, R> Call<Carrying<F>, R> for Carry<K> {
     fn call(carrying: Carrying<F>) -> R {
         // SAFETY: (1) the forking frame waits for its branch.
-        carrying.span.run(|| unsafe { carrying.token.run(|| K::call(carrying.closure)) })
+        carrying.span.run(|| unsafe { carrying.task.run(|| K::call(carrying.closure)) })
     }
 }
 
@@ -222,7 +223,8 @@ impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
     }
 }
 
-/// [`fork`] of a task with a token or a span: `plain` is the job without it, which nobody has seen.
+/// [`fork`] of a task that its forks carry, or of one in a span: `plain` is the job without that, which
+/// nobody has seen.
 #[cold]
 #[inline(never)]
 fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
@@ -239,8 +241,8 @@ where
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
     let closure = unsafe { plain.take_closure() };
-    let (token, span) = (Carried::of(seated), span::Context::current());
-    let carrying = Carrying { token, span, closure };
+    let (task, span) = (Carried::of(seated), span::Context::current());
+    let carrying = Carrying { task, span, closure };
     let job = StackJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }

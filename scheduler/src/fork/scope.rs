@@ -1,7 +1,7 @@
 //! Any number of forks, over borrowed data.
 
 use super::parts::{Parts, Settled};
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::error::JoinError;
 use crate::job::party::Handle;
 use crate::job::{JobRef, detached};
@@ -59,8 +59,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 struct State {
     registry: NonNull<Registry>,
     parts: Parts,
-    /// Of the task that made the scope, which its parts carry.
-    token: Carried,
+    /// The task that made the scope, which its parts carry.
+    task: Carried,
     /// The first panic that no handle showed, in a box; null while there is none.
     panic: AtomicPtr<Payload>,
 }
@@ -93,17 +93,19 @@ impl Owner for Part {
         false
     }
 
-    #[inline]
+    #[inline(always)]
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         // SAFETY: the scope waits for this part.
-        let token = unsafe { self.0.as_ref() }.token;
-        if token.is_none() {
-            // Jobs are begun without one.
-            return unwind::catch(closure);
-        }
-        // SAFETY: (1) the scope, which is inside the frame that the token is borrowed from, waits for
-        // this part.
-        unwind::catch(|| unsafe { token.run(closure) })
+        let task = unsafe { self.0.as_ref() }.task;
+        // SAFETY: (1) the scope, which is inside the frames that this is borrowed from, waits for this
+        // part.
+        unsafe { task.catch(closure) }
+    }
+
+    /// A scoped handle aborts nothing.
+    #[inline]
+    fn run_abortable<T>(self, _: AbortFlag<'_>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+        self.run(closure)
     }
 
     fn unclaimed(self) -> Unclaimed {
@@ -168,8 +170,9 @@ impl State {
 ///
 /// # Cancellation
 ///
-/// What is spawned carries the [token](crate::CancellationToken::run) of the task that made the scope.
-/// Nothing is dropped because of it, nor by a shutdown of the pool: all of it runs.
+/// What is spawned carries the [token](crate::CancellationToken::run) of the task that made the scope, and an
+/// [abort](crate::JoinHandle::abort) of the closure that did. Nothing is dropped because of it, nor by a
+/// shutdown of the pool: all of it runs.
 ///
 /// # On a worker
 ///
@@ -331,7 +334,7 @@ where
     let state = State {
         registry: NonNull::from(registry),
         parts: Parts::new(owner),
-        token: Carried::current(),
+        task: Carried::current(),
         panic: AtomicPtr::new(ptr::null_mut()),
     };
     let scope = Scope { state, scope: PhantomData, env: PhantomData };

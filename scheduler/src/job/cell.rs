@@ -5,7 +5,7 @@
 use super::body::{Body, Slot};
 use super::party::{Entry, Handle};
 use super::slab::Source;
-pub(crate) use super::state::Reason;
+pub(crate) use super::state::{AbortFlag, Reason};
 use super::state::{Core, Found, Operation, QUEUED};
 use super::{Header, JobRef, slab};
 use crate::latch::Latch;
@@ -25,6 +25,13 @@ pub(crate) trait Owner: Copy + Send {
 
     /// Runs a claimed closure and catches its panic.
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload>;
+
+    /// The same, for a closure that somebody can ask to stop by `abort`.
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload>;
 
     /// Where a panic goes that no handle will show.
     fn unclaimed(self) -> Unclaimed;
@@ -216,7 +223,7 @@ where
             unwind::drop_quietly(closure);
             (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
-            let outcome = match owner.run(closure) {
+            let outcome = match owner.run_abortable(self.core.abort_flag(), closure) {
                 Ok(value) => Outcome::Value(value),
                 Err(payload) => Outcome::Panicked(Box::new((payload, owner.unclaimed()))),
             };
@@ -279,6 +286,8 @@ where
                 unwind::drop_quietly(unsafe { self.body.take_closure() });
             }
             self.front().complete(Outcome::Cancelled(reason));
+        } else if reason == Reason::Aborted {
+            self.core.ask();
         }
     }
 

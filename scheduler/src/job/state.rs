@@ -12,6 +12,7 @@
 //! | `HANDLE` | the maker, if there is one | the handle's drop, as its last access | a handle is outstanding |
 //! | `CLAIMED` | whoever runs, cancels or aborts, if first | - | the closure has an owner |
 //! | `SLAB` | the maker | - | the memory comes from a slab |
+//! | `ASKED` | the handle or an aborter that comes too late to claim | - | the closure that runs is asked to stop |
 //! | count of `ABORTER` | the handle, or an aborter that is cloned | that aborter's drop | aborters |
 //!
 //! - The closure belongs to whoever set `CLAIMED`; that one writes the outcome and sets the
@@ -20,6 +21,9 @@
 //!   `HANDLE` is set, then to the last of `QUEUED` and `HANDLE`. That party drops what is left of it,
 //!   before it clears its bit if there are aborters: they can free the memory the moment after.
 //! - Whoever brings `QUEUED`, `HANDLE` and the count to nothing frees the cell.
+//!
+//! - `ASKED` is read by the closure, and by what it has forked and waits for: so while `QUEUED` is
+//!   set. It decides nothing here.
 //!
 //! Invariant: the memory is freed once, after all parties' last access, and the closure and
 //! the outcome are each dropped or taken once.
@@ -33,16 +37,18 @@ use super::slab::Source;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering};
+use std::fmt;
 use std::ptr::NonNull;
 
 pub(super) const QUEUED: usize = 1;
 const HANDLE: usize = 2;
 const CLAIMED: usize = 4;
 const SLAB: usize = 8;
+const ASKED: usize = 16;
 /// One aborter.
-const ABORTER: usize = 16;
+const ABORTER: usize = 32;
 /// All that keep the cell.
-const PARTIES: usize = !(CLAIMED | SLAB);
+const PARTIES: usize = !(CLAIMED | SLAB | ASKED);
 
 /// Why a closure was dropped unrun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +151,21 @@ impl Core {
         // decides between them.
         let before = self.state.fetch_or(CLAIMED, Ordering::Relaxed);
         before & CLAIMED == 0 || fault::is(Fault::CellClaimIgnored)
+    }
+
+    /// The closure has been claimed, and may be running: it is asked to stop.
+    pub(super) fn ask(&self) {
+        if fault::is(Fault::CellAskStores) {
+            return self.state.store(self.state.load(Ordering::Relaxed) | ASKED, Ordering::Release);
+        }
+        // Ordering: Release, with the Acquire in `AbortFlag::is_set`: what its caller did before is
+        // visible to the closure. (All later changes are exchanges, which keep that.)
+        self.state.fetch_or(ASKED, fault::unless(Fault::CellAskRelaxed, Ordering::Release));
+    }
+
+    /// By which the closure can see that it is asked to stop, while it runs.
+    pub(super) fn abort_flag(&self) -> AbortFlag<'_> {
+        AbortFlag(self)
     }
 
     /// Drops the closure if nobody has claimed it.
@@ -277,5 +298,24 @@ impl Core {
             std::process::abort();
         }
         Aborter::new(this)
+    }
+}
+
+/// Whether a running closure is asked to stop, by its handle or an aborter.
+#[derive(Clone, Copy)]
+pub(crate) struct AbortFlag<'a>(&'a Core);
+
+impl AbortFlag<'_> {
+    #[inline]
+    pub(crate) fn is_set(self) -> bool {
+        // Ordering: Acquire, with the Release in `Core::ask`.
+        let order = fault::unless(Fault::CellAskedRelaxed, Ordering::Acquire);
+        self.0.state.load(order) & ASKED != 0
+    }
+}
+
+impl fmt::Debug for AbortFlag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AbortFlag").field(&self.is_set()).finish()
     }
 }

@@ -1,147 +1,236 @@
-//! The token of the running task, and how it goes where the task's forks go. (A span goes along: `span/`.)
+//! What the running task can be asked to stop by, and how it goes where the task's forks go. (A span goes
+//! along: `span/`.)
 //!
-//! The current token is a pointer, in the worker's seat or, on any other thread, in a thread-local.
-//! It is borrowed from the frame of [`run`], which outlives everything that runs under it; so a fork
-//! carries it as a pointer, without counting, because whoever forks waits.
+//! That is the token of the task, and the [`Stops`] of the root that it is part of: two pointers, in the
+//! worker's seat or, on any other thread, in a thread-local. They are borrowed from frames below, of
+//! [`run`] and of [`run_root`], which outlive everything that runs under them; so a fork carries them
+//! without counting, because whoever forks waits.
 //!
 //! The pointers belong to their thread, and there is no protocol. The rules:
-//! - [`Carried::run`] sets it, and puts back what was there, also when it unwinds;
-//! - a job is begun without one: a worker that waits, and runs other jobs meanwhile, puts its own
-//!   away ([`put_away`]).
+//! - [`Carried::run`] sets them, and puts back what was there, also when it unwinds;
+//! - a job is begun without: a worker that waits, and runs other jobs meanwhile, puts its own
+//!   away ([`put_away`]);
+//! - a `join` carries them if there is a token, or if the root has asked before whether it is to stop. So
+//!   the forks of a root that never asks cost nothing (docs/adr/0011-asked-to-stop.md). A scope, a broadcast
+//!   and an install always carry both.
 
 use super::seat::Seated;
+use super::stops::Stops;
 use crate::cancel::CancellationToken;
 use crate::span;
 use crate::sync::thread_local_const;
+use crate::unwind::{self, Payload};
 use std::cell::Cell;
 use std::ptr;
 
 thread_local_const! {
     /// Of a thread that is no worker.
-    static OUTSIDE: Cell<*const CancellationToken> = Cell::new(ptr::null())
+    static OUTSIDE: Cell<Carried> = Cell::new(Carried::NOTHING)
 }
 
-fn get() -> *const CancellationToken {
-    match Seated::current() {
-        Some(seated) => seated.token(),
-        None => OUTSIDE.with(Cell::get),
+/// Where the calling thread has its own.
+#[derive(Clone, Copy)]
+enum Here<'w> {
+    Worker(Seated<'w>),
+    Outside,
+}
+
+impl Here<'_> {
+    #[inline]
+    fn current() -> Self {
+        Seated::current().map_or(Self::Outside, Here::Worker)
+    }
+
+    #[inline]
+    fn get(self) -> Carried {
+        match self {
+            Self::Worker(seated) => seated.task(),
+            Self::Outside => OUTSIDE.with(Cell::get),
+        }
+    }
+
+    #[inline]
+    fn set(self, task: Carried) {
+        match self {
+            Self::Worker(seated) => seated.set_task(task),
+            Self::Outside => OUTSIDE.with(|outside| outside.set(task)),
+        }
+    }
+
+    /// Whether forks carry what there is.
+    #[inline]
+    fn carries(self) -> bool {
+        match self {
+            Self::Worker(seated) => seated.carries(),
+            // It installs them, and that carries all.
+            Self::Outside => true,
+        }
     }
 }
 
-fn set(token: *const CancellationToken) {
-    match Seated::current() {
-        Some(seated) => seated.set_token(token),
-        None => OUTSIDE.with(|outside| outside.set(token)),
-    }
-}
-
-/// Puts back the token that was there before.
-struct Restore(*const CancellationToken);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        set(self.0);
-    }
-}
-
-/// Runs `f` as a task with that token.
+/// Runs `f` as a task with that token, still a part of the root.
 pub(crate) fn run<R>(token: &CancellationToken, f: impl FnOnce() -> R) -> R {
-    // SAFETY: (1) `token` is borrowed until this returns.
-    unsafe { Carried(token).run(f) }
+    let task = Carried { token, ..Carried::current() };
+    // SAFETY: (1) `token` is borrowed until this returns, and the rest is in force already.
+    unsafe { task.run(f) }
 }
 
-/// Runs what is no part of the running task: it has no token meanwhile.
+/// Runs what is no part of the running task: it carries nothing.
 pub(crate) fn run_apart<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: (1) nothing is borrowed.
-    unsafe { Carried(ptr::null()).run(f) }
+    unsafe { Carried::NOTHING.run(f) }
 }
 
-/// Whether the running task has a token that is cancelled.
+/// Runs `f`, a root's closure or its like, which can be asked to stop so.
+#[inline]
+pub(crate) fn run_root<R>(stops: &Stops<'_>, f: impl FnOnce() -> R) -> R {
+    let root = Carried { token: ptr::null(), stops: ptr::from_ref(stops).cast() };
+    // SAFETY: (1) `stops` is borrowed until this returns.
+    unsafe { root.run(f) }
+}
+
+/// Whether the running task is asked to stop, by its token or its root's [`Stops`]. From now on its forks
+/// carry these.
 #[inline]
 pub(crate) fn is_cancelled() -> bool {
-    // SAFETY: the frame that the pointer is borrowed from runs this.
-    unsafe { get().as_ref() }.is_some_and(CancellationToken::is_cancelled)
+    let here = Here::current();
+    let task = here.get();
+    // SAFETY: the frame that it is borrowed from runs this.
+    let is_asked = unsafe { task.stops.as_ref() }.is_some_and(|stops| {
+        if !(stops.has_asked() && here.carries()) {
+            begin_to_carry(here, task, stops);
+        }
+        stops.is_asked()
+    });
+    // SAFETY: as above.
+    is_asked || unsafe { task.token.as_ref() }.is_some_and(CancellationToken::is_cancelled)
+}
+
+/// The root of the running task asks for the first time, or the first time here.
+#[cold]
+fn begin_to_carry(here: Here<'_>, task: Carried, stops: &Stops<'_>) {
+    stops.note_that_it_asks();
+    here.set(task);
 }
 
 /// The token of the running task.
 pub(crate) fn current() -> Option<CancellationToken> {
     // SAFETY: as above.
-    unsafe { get().as_ref() }.cloned()
+    unsafe { Carried::current().token.as_ref() }.cloned()
 }
 
-/// Until the guard is dropped, the worker is about to run others' jobs: without the token and outside of
-/// the spans of its own.
+/// Until the guard is dropped, the worker is about to run others' jobs: without what its own carries, and
+/// outside of the spans of its own.
 #[inline]
 #[must_use = "dropping the guard takes them up again"]
 pub(crate) fn put_away(seated: Seated<'_>) -> PutAway<'_> {
-    let token = seated.token();
-    let token = (!token.is_null()).then(|| Token::new(seated, token));
-    PutAway { _token: token, _spans: span::put_away() }
+    let task = seated.task();
+    let task = (!task.is_nothing()).then(|| Task::new(seated, task));
+    PutAway { _task: task, _spans: span::put_away() }
 }
 
 /// See [`put_away`].
 pub(crate) struct PutAway<'w> {
-    _token: Option<Token<'w>>,
+    _task: Option<Task<'w>>,
     _spans: span::Away,
 }
 
-struct Token<'w> {
+struct Task<'w> {
     seated: Seated<'w>,
-    token: *const CancellationToken,
+    task: Carried,
 }
 
-impl<'w> Token<'w> {
+impl<'w> Task<'w> {
     #[cold]
-    fn new(seated: Seated<'w>, token: *const CancellationToken) -> Self {
-        seated.set_token(ptr::null());
-        Self { seated, token }
+    fn new(seated: Seated<'w>, task: Carried) -> Self {
+        seated.set_task(Carried::NOTHING);
+        Self { seated, task }
     }
 }
 
-impl Drop for Token<'_> {
+impl Drop for Task<'_> {
     fn drop(&mut self) {
-        self.seated.set_token(self.token);
+        self.seated.set_task(self.task);
     }
 }
 
-/// The token that a task had when it forked, if it had one.
+/// What a task had when it forked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Carried(*const CancellationToken);
+pub(crate) struct Carried {
+    /// Of the task; null if it has none.
+    token: *const CancellationToken,
+    /// Of the root that it is part of; null if there is none, or it cannot be asked so.
+    stops: *const Stops<'static>,
+}
 
-// SAFETY: followed in `run` only, while it is borrowed; tokens are `Sync`.
+// SAFETY: the pointers are followed only while they are borrowed; tokens and stops are `Sync`.
 unsafe impl Send for Carried {}
 // SAFETY: as above.
 unsafe impl Sync for Carried {}
 
 impl Carried {
+    pub(super) const NOTHING: Self = Self { token: ptr::null(), stops: ptr::null() };
+
     /// That of the running task.
+    #[inline]
     pub(crate) fn current() -> Self {
-        Self(get())
+        Here::current().get()
     }
 
     /// That of the task that the worker runs.
     #[inline]
     pub(crate) fn of(seated: Seated<'_>) -> Self {
-        Self(seated.token())
+        seated.task()
     }
 
     #[inline]
-    pub(crate) fn is_none(self) -> bool {
-        self.0.is_null()
+    pub(crate) fn is_nothing(self) -> bool {
+        self.token.is_null() && self.stops.is_null()
     }
 
-    /// Runs a job's closure, or another piece of the task.
+    /// Whether a `join` has to carry it.
+    #[inline]
+    pub(super) fn goes_with_joins(self) -> bool {
+        // SAFETY: whoever calls this is in the task, or about to begin it, so it is still borrowed.
+        !self.token.is_null() || unsafe { self.stops.as_ref() }.is_some_and(Stops::has_asked)
+    }
+
+    /// Runs a job's closure.
     ///
     /// # Safety
     ///
-    /// 1. The frame that the token is borrowed from waits until this has returned.
+    /// 1. The frames that it is borrowed from wait until this has returned.
+    #[inline]
     pub(crate) unsafe fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let before = get();
-        if ptr::eq(before, self.0) {
-            return f();
+        struct Restore<'w>(Here<'w>, Carried);
+        impl Drop for Restore<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
         }
-        set(self.0);
-        let _restore = Restore(before);
+        let here = Here::current();
+        let _restore = Restore(here, here.get());
+        here.set(self);
         f()
+    }
+
+    /// The same for a job that begins just now on a worker, with nothing. Catches its panic.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`run`](Self::run).
+    #[inline(always)]
+    pub(crate) unsafe fn catch<R>(self, f: impl FnOnce() -> R) -> Result<R, Payload> {
+        let seated = if self.is_nothing() { None } else { Seated::current() };
+        if let Some(seated) = seated {
+            debug_assert!(seated.task().is_nothing(), "a job is begun without a task");
+            seated.set_task(self);
+        }
+        let result = unwind::catch(f);
+        if let Some(seated) = seated {
+            seated.set_task(Self::NOTHING);
+        }
+        result
     }
 }

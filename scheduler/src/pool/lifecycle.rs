@@ -267,6 +267,11 @@ impl Lifecycle {
         self.aborting.load(Ordering::Relaxed)
     }
 
+    /// By which running roots are asked to stop.
+    pub(crate) fn aborting(&self) -> &AtomicBool {
+        &self.aborting
+    }
+
     /// A worker's thread ends: its last act in this crate.
     pub(crate) fn worker_exits(&self) {
         let waiters = {

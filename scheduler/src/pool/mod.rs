@@ -15,6 +15,7 @@ pub(crate) mod registry;
 pub(crate) mod running;
 pub(crate) mod seat;
 pub(crate) mod stamina;
+pub(crate) mod stops;
 pub(crate) mod worker;
 
 use crate::observe::{Metrics, WorkerMetrics};

@@ -421,7 +421,7 @@ impl Registry {
         if self.enter().is_err() {
             return Err(Refused::Closed(f));
         }
-        let (token, span) = (Carried::current(), span::Context::current());
+        let (task, span) = (Carried::current(), span::Context::current());
         let job = StackJob::new(|| {
             let root = Root(self);
             if self.lifecycle.is_cancelling() {
@@ -430,7 +430,7 @@ impl Registry {
             }
             let on_worker = || f(Worker::current().expect("roots run on workers"));
             // SAFETY: (1) this frame waits for the job.
-            self.run_root(site, || span.run(|| Ok(unsafe { token.run(on_worker) })))
+            self.run_root(site, || span.run(|| Ok(unsafe { task.run(on_worker) })))
         });
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.

@@ -4,8 +4,8 @@
 //! the worker's thread, and there is no protocol: they are read and written through [`Seated`]
 //! only, and that never leaves its thread.
 
+use super::carried::Carried;
 use super::worker::Worker;
-use crate::cancel::CancellationToken;
 use crate::job::JobRef;
 use crate::latch::Latch;
 use crate::queue::Head;
@@ -40,10 +40,11 @@ struct Own {
     /// Of the pool.
     word: Cell<*const Word>,
     /// The first index that has no room in the head, or had none the last time that somebody looked.
-    /// 0 while there is a token, or a span may have to be carried: so a fork asks for none of them by itself.
+    /// 0 while forks carry what the task has, or may have to carry a span: so a fork asks for none of them
+    /// by itself.
     limit: Cell<u64>,
-    /// Of the task that the worker runs, borrowed from a frame below; null if it has none.
-    token: Cell<*const CancellationToken>,
+    /// Of the task that the worker runs, borrowed from frames below.
+    task: Cell<Carried>,
 }
 
 // SAFETY: `own` is used by the thread of the worker alone (`Seated::new`, 1), the head by any.
@@ -70,7 +71,7 @@ impl Seat {
             worker: Cell::new(ptr::null()),
             word: Cell::new(ptr::null()),
             limit: Cell::new(0),
-            token: Cell::new(ptr::null()),
+            task: Cell::new(Carried::NOTHING),
         };
         // SAFETY: (1).
         let own = unsafe { &raw mut (*place).own };
@@ -239,7 +240,7 @@ impl<'w> Seated<'w> {
 
     /// Whether the forks of the running task have something to carry, or may have.
     fn forks(self) -> Forks {
-        if self.token().is_null() && !span::is_on() { Forks::Plain } else { Forks::Carry }
+        if self.task().goes_with_joins() || span::is_on() { Forks::Carry } else { Forks::Plain }
     }
 
     /// The worker is about to run a job, and nobody tells it when somebody begins to listen for spans.
@@ -250,20 +251,36 @@ impl<'w> Seated<'w> {
         }
     }
 
-    /// Of the task that the worker runs; null if it has none.
+    /// What the task that the worker runs can be asked to stop by.
     #[inline(always)]
-    pub(super) fn token(self) -> *const CancellationToken {
-        self.seat.own.token.get()
+    pub(super) fn task(self) -> Carried {
+        self.seat.own.task.get()
     }
 
-    /// The worker goes on to a task with that token, or back to one.
-    pub(super) fn set_token(self, token: *const CancellationToken) {
-        self.seat.own.token.set(token);
+    /// Whether the next fork asks what it has to carry.
+    #[inline]
+    pub(super) fn carries(self) -> bool {
+        self.seat.own.limit.get() == 0
+    }
+
+    /// The worker goes on to a task with that, or back to one.
+    #[inline(always)]
+    pub(super) fn set_task(self, task: Carried) {
+        self.seat.own.task.set(task);
+        // Not only where that differs from before: the root may have asked meanwhile, elsewhere.
+        if task.goes_with_joins() || self.carries() {
+            self.measure_anew();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn measure_anew(self) {
         self.measure();
     }
 
     /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
-    /// the task has a token or a span, which the job must carry; see [`next_index`](Self::next_index).
+    /// the task or a span has to be carried by the job; see [`next_index`](Self::next_index).
     #[inline(always)]
     pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
@@ -319,7 +336,7 @@ impl<'w> Seated<'w> {
     }
 }
 
-/// Whether the forks of the running task must carry its token or its span.
+/// Whether the forks of the running task must carry what it has, or its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forks {
     Plain,

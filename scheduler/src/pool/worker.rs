@@ -240,7 +240,7 @@ impl Worker {
 
     #[inline]
     pub(crate) fn run(&self, job: JobRef) {
-        debug_assert!(Carried::of(self.seated()).is_none(), "a job is begun without a token");
+        debug_assert!(Carried::of(self.seated()).is_nothing(), "a job is begun without a task");
         if !job.is_bundle() {
             self.counters().jobs.add(1);
         }

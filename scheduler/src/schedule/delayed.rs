@@ -1,11 +1,13 @@
 //! Once, after a delay.
 
 use super::appointment::Appointment;
-use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Reason, Unclaimed};
 use crate::job::error::JoinError;
 use crate::job::party;
 use crate::pool::ThreadPool;
+use crate::pool::carried;
 use crate::pool::registry::Registry;
+use crate::pool::stops::Stops;
 use crate::span;
 use crate::sync::{Arc, AtomicBool, Instant, Ordering};
 use crate::task::JoinHandle;
@@ -257,8 +259,8 @@ impl<T> ScheduledHandle<T> {
     }
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
-    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
-    /// has ended, is not affected.
+    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs is asked to stop, as by
+    /// [`JoinHandle::abort`].
     ///
     /// # Examples
     ///
@@ -346,6 +348,14 @@ impl Owner for Root {
             true => ticket.registry.run_root(ticket.site, closure),
             false => closure(),
         })
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -9,7 +9,8 @@
 //!
 //! One lock guards the state: the function, which is absent while it runs; the current
 //! appointment; and the end, which is written once, by the turn or by an abort. An abort during a
-//! run only asks for the end, and the turn brings it.
+//! run only asks for the end, and the turn brings it; the function can see that it is asked, by a flag
+//! beside the lock, through which nothing is read.
 //!
 //! The function, its panic and what the appointment holds are dropped outside the lock.
 
@@ -18,9 +19,11 @@ use crate::job::cell::{Reason, Unclaimed};
 use crate::job::error::JoinError;
 use crate::latch::Latch;
 use crate::pool::ThreadPool;
+use crate::pool::carried;
 use crate::pool::registry::{Registry, wait};
+use crate::pool::stops::Stops;
 use crate::span;
-use crate::sync::{Arc, Counter, Instant, Mutex};
+use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering};
 use crate::task::spawn_ticket;
 use crate::timer;
 use crate::unwind::{self, Payload};
@@ -143,6 +146,7 @@ impl ThreadPool {
                 end: End::NotYet,
                 has_handle: true,
             }),
+            asked: AtomicBool::new(false),
             runs: Counter::default(),
             ended: Latch::new(),
         });
@@ -185,7 +189,8 @@ pub struct PeriodicHandle(Arc<Series>);
 
 impl PeriodicHandle {
     /// Ends the series: there will be no further run, and the closure is dropped; here and now, or
-    /// when the run that is under way has ended. It does not wait for that.
+    /// when the run that is under way has ended. It does not wait for that, and asks the run to stop, through
+    /// [`task::is_cancelled`](crate::task::is_cancelled).
     ///
     /// # Examples
     ///
@@ -315,6 +320,8 @@ struct Series {
     site: &'static Location<'static>,
     step: Step,
     state: Mutex<State>,
+    /// The function is asked to stop, if it runs.
+    asked: AtomicBool,
     /// Written by whoever has the turn.
     runs: Counter,
     /// Its one waiter is the handle.
@@ -372,6 +379,7 @@ impl Series {
             state.aborted = true;
             if state.function.is_none() {
                 // It runs, or there is an end already.
+                self.asked.store(true, Ordering::Relaxed);
                 return;
             }
             state.appointment.take()
@@ -424,7 +432,8 @@ impl Turn {
         let function = series.state.lock().unwrap().function.take();
         // An abort has taken it.
         let Some(mut function) = function else { return };
-        if let Err(payload) = unwind::catch(&mut function) {
+        let stops = Stops::new(None, Some(&series.asked));
+        if let Err(payload) = unwind::catch(|| carried::run_root(&stops, &mut function)) {
             unwind::drop_quietly(function);
             return series.end(End::Panicked(payload, series.registry.unclaimed()));
         }

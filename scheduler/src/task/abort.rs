@@ -1,4 +1,4 @@
-//! Aborting what has not begun.
+//! Aborting what has not begun, and asking what runs to stop.
 
 use super::JoinHandle;
 use crate::job::error::JoinError;
@@ -79,9 +79,8 @@ impl fmt::Debug for AbortHandle {
 /// A [`JoinHandle`] that aborts its closure when it is dropped. Made by
 /// [`JoinHandle::abort_on_drop`]; a future as well.
 ///
-/// A closure that runs already is not stopped by that, and goes on detached. To ask it to stop, give
-/// it a [`CancellationToken`](crate::CancellationToken) with a
-/// [`drop_guard`](crate::CancellationToken::drop_guard).
+/// A closure that runs already goes on detached, and is asked to stop, through
+/// [`task::is_cancelled`](crate::task::is_cancelled).
 ///
 /// # Examples
 ///

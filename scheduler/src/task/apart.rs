@@ -1,8 +1,10 @@
 //! A closure with a handle, before it is submitted to anything.
 
 use super::JoinHandle;
-use crate::job::cell::{self, Fate, Owner, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::party::Orphan;
+use crate::pool::carried;
+use crate::pool::stops::Stops;
 use crate::pool::worker::Worker;
 use crate::unwind::{self, Payload};
 
@@ -19,6 +21,14 @@ impl Owner for Apart {
 
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         unwind::catch(closure)
+    }
+
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
     }
 
     fn unclaimed(self) -> Unclaimed {

@@ -213,11 +213,35 @@ impl<T> JoinHandle<T> {
     }
 
     /// Drops the closure, here and now, if it has not begun to run; [`join`](Self::join) then
-    /// gives an error that [`is_aborted`](JoinError::is_aborted). A closure that runs, or
-    /// has ended, is not affected; to stop that, give it a
-    /// [`CancellationToken`](crate::CancellationToken). A panic of the closure's destructor is dropped.
+    /// gives an error that [`is_aborted`](JoinError::is_aborted). A panic of the closure's destructor is
+    /// dropped.
+    ///
+    /// A closure that runs is asked to stop: inside, [`task::is_cancelled`](crate::task::is_cancelled) is true
+    /// from now on and [`task::checkpoint`](crate::task::checkpoint) an error; there it says how far that
+    /// reaches into what the closure forks. `join` gives what it returns all the same, for it has run.
+    /// What the caller did before is visible to a closure that sees it. One that has ended is not affected.
     ///
     /// # Examples
+    ///
+    /// One that runs:
+    ///
+    /// ```
+    /// use scheduler::{Cancelled, task};
+    ///
+    /// let (began, has_begun) = std::sync::mpsc::channel();
+    /// let endless = scheduler::spawn(move || -> Result<(), Cancelled> {
+    ///     began.send(()).expect("somebody waits for it");
+    ///     loop {
+    ///         task::checkpoint()?; // and a piece of the work
+    ///     }
+    /// });
+    /// has_begun.recv()?;
+    /// endless.abort();
+    /// assert_eq!(endless.join()?, Err(Cancelled));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// One that waits:
     ///
     /// ```
     /// let pool = scheduler::ThreadPool::new(1)?;
@@ -258,7 +282,7 @@ impl<T> JoinHandle<T> {
         })
     }
 
-    /// The same handle, but dropping it [aborts](Self::abort) the closure instead of detaching it.
+    /// The same handle, but dropping it [aborts](Self::abort) the closure, before it detaches it.
     ///
     /// # Examples
     ///

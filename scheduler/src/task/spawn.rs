@@ -3,11 +3,12 @@
 use super::JoinHandle;
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::JobRef;
-use crate::job::cell::{self, Fate, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Reason, Unclaimed};
 use crate::pool::ThreadPool;
-use crate::pool::carried::put_away;
+use crate::pool::carried::{self, put_away};
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
+use crate::pool::stops::Stops;
 use crate::pool::worker::Worker;
 use crate::span;
 use crate::unwind::{self, Payload};
@@ -55,6 +56,14 @@ impl Owner for Root {
         })
     }
 
+    fn run_abortable<T>(
+        self,
+        abort: AbortFlag<'_>,
+        closure: impl FnOnce() -> T,
+    ) -> Result<T, Payload> {
+        self.run(|| carried::run_root(&Stops::of_handle(abort), closure))
+    }
+
     fn unclaimed(self) -> Unclaimed {
         match self.registry() {
             Some(registry) => registry.unclaimed(),
@@ -97,7 +106,8 @@ impl Owner for Root {
 /// # Cancellation
 ///
 /// The closure does not carry the [token](crate::CancellationToken::run) of the caller's task, which
-/// does not wait for it: give it a clone. [`abort`](JoinHandle::abort) drops it if it has not begun.
+/// does not wait for it: give it a clone. [`abort`](JoinHandle::abort) drops it if it has not begun, else asks
+/// it to stop.
 ///
 /// # On a worker
 ///
