@@ -274,7 +274,7 @@ pub(super) fn full_head_spills_against_a_thief() {
     let mut rig = Rig::new(2);
     let jobs: Vec<Job> = (0..=HEAD_CAPACITY).map(Job::new).collect();
     rig.start_with(1, |worker| {
-        let mut job = worker.steal_public();
+        let mut job = worker.steal_public(Role::Waiting);
         while let Some(next) = job {
             worker.run(next);
             job = worker.take_local();

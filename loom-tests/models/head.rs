@@ -21,7 +21,7 @@ fn force_up_to(head: &Head, n: usize) {
 /// A head, `n` jobs, and thieves that take up to that many by force while `owner` runs. What the
 /// owner leaves is run at the end.
 fn against(n: usize, thieves: &[usize], owner: impl FnOnce(&Head, &[Job])) {
-    let head = Rc::new(Head::new());
+    let head = Rc::<Box<Head>>::new(Head::new());
     let jobs: Vec<Job> = (0..n).map(Job::new).collect();
     let thief = |&times: &usize| {
         let head = Rc::clone(&head);

@@ -53,6 +53,9 @@ models! {
         deque_two_thieves: Some(3),
         deque_grows_under_a_thief: Some(3),
         injector_two_pushers_two_takers: Some(3),
+        blocks_two_pushers_one_taker: Some(3),
+        blocks_two_pushers_two_takers: Some(3),
+        blocks_freed_by_the_last_taker: Some(3),
     }
     head {
         head_pop_against_one_force: Some(3),
@@ -116,6 +119,7 @@ models! {
         stuck_leaf: Some(3),
         stuck_leaf_behind_a_published_one: Some(2),
         stuck_leaf_behind_a_stolen_one: Some(3),
+        stuck_behind_a_batch: Some(2),
         stuck_leaf_without_a_barrier: Some(3),
         latch_and_claim_at_once: Some(3),
         deadline_against_a_claim: None,
@@ -213,6 +217,7 @@ models! {
         shutdown_of_an_idle_pool: Some(3),
         take_back_racing_a_start: Some(3),
         cancel_behind_a_stuck_worker: Some(3),
+        cancel_in_the_batch_of_a_stuck_worker: Some(2),
         cancel_in_the_head_of_a_stuck_worker: Some(3),
         cancel_before_a_stuck_spawner: Some(3),
     }

@@ -261,6 +261,30 @@ pub(super) fn cancel_behind_a_stuck_worker() {
     assert_eq!(ledger::runs(1), 0);
 }
 
+/// As above, behind a first one: the worker may take the queued closure along with the one in which it is
+/// stuck, and then the shutdown takes it by force.
+pub(super) fn cancel_in_the_batch_of_a_stuck_worker() {
+    let pool = sleeping_pool(1);
+    let freed = Arc::new(Latch::new());
+    let awaited = Arc::clone(&freed);
+    let first = pool.spawn(|| ledger::run(0));
+    let running = pool.spawn(move || {
+        ledger::run(1);
+        awaited.wait();
+    });
+    let frees = SetOnDrop(freed);
+    let queued = pool.spawn(move || {
+        ledger::run(2);
+        drop(frees);
+    });
+    let report = pool.shutdown(Shutdown::CancelQueued);
+    assert!(report.stragglers.is_empty());
+    assert_eq!(first.join().is_ok(), ledger::runs(0) == 1);
+    assert_eq!(running.join().is_ok(), ledger::runs(1) == 1);
+    assert!(queued.join().expect_err("it is never reached").is_cancelled());
+    assert_eq!(ledger::runs(2), 0);
+}
+
 /// As above, with the queued closure in the worker's own head: the shutdown takes it by force.
 pub(super) fn cancel_in_the_head_of_a_stuck_worker() {
     let pool = sleeping_pool(1);

@@ -183,6 +183,27 @@ pub(super) fn stuck_leaf_behind_a_stolen_one() {
     ledger::all_ran(2);
 }
 
+/// A worker takes two injected jobs together, and while it runs the first it blocks until somebody has
+/// run the second. (It takes two of four, for the other's share stays where it is; it runs that as well.)
+pub(super) fn stuck_behind_a_batch() {
+    let mut rig = Rig::new(2);
+    let jobs: Vec<Job> = (0..4).map(Job::new).collect();
+    loom::stop_exploring();
+    jobs.iter().for_each(|job| rig.registry().inject(job.right()));
+    loom::explore();
+    rig.start(1);
+    rig.work_here(0, |worker| {
+        let first = worker.steal_public(Role::Main);
+        while let Steal::Success(job) = worker.registry().injector().steal() {
+            job.run();
+        }
+        first.into_iter().for_each(|job| worker.run(job));
+        jobs.iter().for_each(Job::wait);
+    });
+    rig.stop();
+    ledger::all_ran(4);
+}
+
 /// `stuck_leaf` where there is no asymmetric barrier, so that each job is published at once.
 pub(super) fn stuck_leaf_without_a_barrier() {
     set_absent(true);

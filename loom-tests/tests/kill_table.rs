@@ -123,12 +123,20 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("GrantTellsNobody", "elastic_block_against_room"),
     Seeded::new("GrantUncounted", "elastic_room_is_kept"),
     Seeded::new("ClosingForgets", "closing_against_a_new_call"),
+    Seeded::new("BatchNoLight", "stuck_behind_a_batch"),
+    Seeded::new("ForceSkipsBatch", "stuck_behind_a_batch"),
+    Seeded::new("InjectorNextRelaxed", "blocks_two_pushers_one_taker"),
+    Seeded::new("InjectorPushRelaxed", "blocks_two_pushers_two_takers"),
+    Seeded::new("InjectorClaimIgnored", "blocks_two_pushers_two_takers"),
+    Seeded::new("InjectorNoAcquire", "blocks_freed_by_the_last_taker"),
+    Seeded::new("InjectorNoRelease", "blocks_freed_by_the_last_taker"),
     Seeded::new("SlabNoAcquire", "slab_retired_against_its_last_block"),
     Seeded::new("SlabNoRelease", "slab_retired_against_its_last_block"),
     Seeded::new("SlabForgetsUncarved", "slab_retired_against_its_last_block"),
     Seeded::new("SlabForgetsReturns", "slab_blocks_returned_together"),
     Seeded::new("CancelNoHeavy", "cancel_before_a_stuck_spawner"),
     Seeded::new("CancelSkipsHeads", "cancel_in_the_head_of_a_stuck_worker"),
+    Seeded::new("CancelSkipsBatches", "cancel_in_the_batch_of_a_stuck_worker"),
     Seeded::new("CancelSkipsQueues", "cancel_behind_a_stuck_worker"),
     Seeded::new("SubmitIgnoresCancel", "cancel_before_a_stuck_spawner"),
     Seeded::new("GateLeaveForgets", "submit_racing_drain_one_worker"),
@@ -189,6 +197,11 @@ const EQUIVALENT: &[(&str, &str)] = &[
          The job that is read is ordered by `bottom`, and `top` against `bottom` by the barriers",
     ),
     ("HeadLenRelaxed", "the other side of the same pair"),
+    (
+        "InjectorLinkRelaxed",
+        "what the new block begins with is in atomics, and loom shows their first values to \
+         everybody, made before or not",
+    ),
     (
         "AnnounceNoFence",
         "under loom the `light` before it is a full fence already; in a process with an asymmetric \

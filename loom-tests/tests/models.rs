@@ -63,6 +63,9 @@ models! {
     deque_two_thieves,
     deque_grows_under_a_thief,
     injector_two_pushers_two_takers,
+    blocks_two_pushers_one_taker,
+    blocks_two_pushers_two_takers,
+    blocks_freed_by_the_last_taker,
 
     head_pop_against_one_force,
     head_pop_against_two_forces,
@@ -119,6 +122,7 @@ models! {
     stuck_leaf,
     stuck_leaf_behind_a_published_one,
     stuck_leaf_behind_a_stolen_one,
+    stuck_behind_a_batch,
     stuck_leaf_without_a_barrier,
     latch_and_claim_at_once,
     deadline_against_a_claim,
@@ -209,6 +213,7 @@ models! {
     shutdown_of_an_idle_pool,
     take_back_racing_a_start,
     cancel_behind_a_stuck_worker,
+    cancel_in_the_batch_of_a_stuck_worker,
     cancel_in_the_head_of_a_stuck_worker,
     cancel_before_a_stuck_spawner,
 }

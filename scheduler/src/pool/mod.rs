@@ -376,7 +376,9 @@ impl fmt::Debug for ThreadPool {
         let registry = &self.registry;
         let idle = registry.sleep().word().peek();
         let queued = |(index, slot): (usize, &registry::WorkerSlot)| {
-            registry.head(index).len_for_thief() + slot.stealer.len() + slot.inbox.len()
+            let private =
+                registry.head(index).len_for_thief() + registry.batch(index).len_for_thief();
+            private + slot.stealer.len() + slot.inbox.len()
         };
         let queued: usize = registry.slots().enumerate().map(queued).sum();
         let queued = registry.injector().len() + queued;

@@ -8,7 +8,7 @@ use super::hooks::Hooks;
 use super::lifecycle::Lifecycle;
 use super::on_close::OnClose;
 use super::running::Running;
-use super::seat::{Seat, Seats};
+use super::seat::{Batch, Seat, Seats};
 use super::worker::Worker;
 use crate::job::cell::{Fate, Unclaimed};
 use crate::job::party::{Entry, Orphan};
@@ -114,6 +114,12 @@ impl Registry {
         self.seat(index).head()
     }
 
+    /// Of the worker of `index`.
+    #[inline]
+    pub(crate) fn batch(&self, index: usize) -> &Batch {
+        self.seat(index).batch()
+    }
+
     pub(crate) fn slots(&self) -> impl Iterator<Item = &WorkerSlot> {
         self.slots.iter().map(|slot| &**slot)
     }
@@ -199,8 +205,10 @@ impl Registry {
         self.settle_root();
     }
 
+    /// After a root has been queued: if the pool is being cancelled, it may be too late for whoever goes
+    /// through the queues.
     #[inline]
-    fn settle_root(&self) {
+    pub(crate) fn settle_root(&self) {
         // Relaxed: every submission ends with a `light`, which pairs with the `heavy` in
         // `drop_queued_roots`: either this sees the flag, or that sees the job.
         if self.lifecycle.is_cancelling() && !fault::is(Fault::SubmitIgnoresCancel) {
@@ -254,12 +262,15 @@ impl Registry {
         if !fault::is(Fault::CancelNoHeavy) {
             heavy();
         }
-        // First, while no fork has been moved there.
+        let forces = !self.sleep.word().peek().eager();
+        if forces && !fault::is(Fault::CancelSkipsBatches) {
+            (0..self.len()).for_each(|index| self.take_batch(self.batch(index), root));
+        }
+        // Before the heads, while no fork has been moved there.
         self.take_roots(self.injector.len(), || self.injector.steal(), root);
         for (index, slot) in self.slots().enumerate() {
             let head = self.head(index);
             // The head first: jobs move from there to the tail.
-            let forces = !self.sleep.word().peek().eager();
             if forces && !fault::is(Fault::CancelSkipsHeads) {
                 let force = || {
                     let top = head.top();
@@ -270,6 +281,19 @@ impl Registry {
             }
             self.take_roots(slot.stealer.len(), || slot.stealer.steal(), root);
         }
+    }
+
+    /// What a worker has taken out of the global queue for later. It is older than what is there, and
+    /// comes out newest first.
+    fn take_batch(&self, batch: &Batch, root: &mut dyn FnMut(JobRef)) {
+        let force = || {
+            let top = batch.top();
+            heavy();
+            batch.force(top)
+        };
+        let mut taken = Vec::new();
+        self.take_roots(batch.len_for_thief(), force, &mut |job| taken.push(job));
+        taken.into_iter().rev().for_each(root);
     }
 
     fn take_roots(

@@ -14,7 +14,7 @@ use crate::sleep::Word;
 use crate::span;
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
-use crate::sync::thread_local_const;
+use crate::sync::{INJECTED_STREAK, thread_local_const};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::fmt;
@@ -30,8 +30,15 @@ thread_local_const! {
 #[repr(C)]
 pub(crate) struct Seat {
     own: Own,
+    /// Injected jobs that the worker has taken together, the newest first: it takes the oldest of them as the
+    /// newest of a head, and who has nothing takes by force.
+    batch: Batch,
+    /// At the end: most pages of it are never used.
     head: Head,
 }
+
+/// See [`Seat`].
+pub(crate) type Batch = Head<{ INJECTED_STREAK as usize }>;
 
 /// What the worker alone may touch.
 struct Own {
@@ -81,10 +88,18 @@ impl Seat {
         let head = unsafe { &raw mut (*place).head };
         // SAFETY: (1) and (2).
         unsafe { Head::init(head) };
+        // SAFETY: (1).
+        let batch = unsafe { &raw mut (*place).batch };
+        // SAFETY: (1) and (2).
+        unsafe { Head::init(batch) };
     }
 
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
     }
 }
 
@@ -224,6 +239,11 @@ impl<'w> Seated<'w> {
     #[inline(always)]
     pub(crate) fn head(self) -> &'w Head {
         &self.seat.head
+    }
+
+    #[inline(always)]
+    pub(crate) fn batch(self) -> &'w Batch {
+        &self.seat.batch
     }
 
     #[inline(always)]

@@ -5,6 +5,8 @@
 //! the same function, [`Worker::run_until`]: run jobs until a latch is set. Nothing else in the
 //! crate takes work.
 
+mod injected;
+
 use super::bundle;
 use super::carried::{Carried, put_away};
 use super::registry::Registry;
@@ -41,8 +43,8 @@ pub(crate) struct Worker {
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
     stamina: Stamina,
-    /// For `last_look`: the `top` of every head.
-    tops: Box<[Cell<u64>]>,
+    /// For `last_look`: the `top` of every head, and of every batch.
+    tops: Box<[Cell<[u64; 2]>]>,
 }
 
 /// What a worker waits for while it runs jobs.
@@ -79,7 +81,7 @@ impl Worker {
             streak: Cell::new(0),
             forced_from: Cell::new(None),
             stamina: Stamina::new(),
-            tops: (0..registry.len()).map(|_| Cell::new(0)).collect(),
+            tops: (0..registry.len()).map(|_| Cell::default()).collect(),
             registry,
         }
     }
@@ -293,7 +295,8 @@ impl Worker {
         if !picks.is_multiple_of(FAIR_INTERVAL) {
             return None;
         }
-        self.take_inbox().or_else(|| self.take_injected()).or_else(|| self.take_own_oldest())
+        let injected = || self.take_batched().or_else(|| self.take_injected());
+        self.take_inbox().or_else(injected).or_else(|| self.take_own_oldest())
     }
 
     /// Whether the job that runs may go on with what could be a job of its own. That counts as a pick, so
@@ -316,16 +319,18 @@ impl Worker {
         }
     }
 
-    /// One public job from anywhere, without counting as a searcher.
-    pub(crate) fn steal_public(&self) -> Option<JobRef> {
+    /// One public job from anywhere, or of the own batch, without counting as a searcher.
+    pub(crate) fn steal_public(&self, role: Role) -> Option<JobRef> {
         if let Some(job) = self.take_inbox().or_else(|| self.steal_tails().ok()) {
             return Some(job);
         }
-        let job = self.take_injected();
-        if job.is_some() {
-            self.streak.set(INJECTED_STREAK);
+        if let Some(job) = self.take_batched() {
+            return Some(job);
         }
-        job
+        if role == Role::Waiting {
+            return self.take_injected();
+        }
+        self.take_some_injected(INJECTED_STREAK)
     }
 
     fn take_inbox(&self) -> Option<JobRef> {
@@ -341,35 +346,6 @@ impl Worker {
                 Steal::Retry => spin_loop(),
             }
         }
-    }
-
-    fn take_injected(&self) -> Option<JobRef> {
-        loop {
-            match self.registry.injector().steal() {
-                Steal::Success(job) => {
-                    self.counters().steals_injected.add(1);
-                    span::steals("injector");
-                    return Some(job);
-                }
-                Steal::Empty => return None,
-                Steal::Retry => {
-                    self.counters().steals_lost.add(1);
-                    spin_loop();
-                }
-            }
-        }
-    }
-
-    /// In the main loop, after an injected job, the next: a look at the other workers' queues costs as
-    /// much as a small task, so it is not taken before each.
-    fn take_next_injected(&self, role: Role) -> Option<JobRef> {
-        if role == Role::Waiting {
-            return None;
-        }
-        let streak = self.streak.get().checked_sub(1)?;
-        let job = self.take_injected();
-        self.streak.set(if job.is_some() { streak } else { 0 });
-        job
     }
 
     /// One job from somebody's tail, or whether it is worth to look again.
@@ -403,13 +379,13 @@ impl Worker {
     /// passed.
     #[cold]
     fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
-        if let Some(job) = self.force_again().or_else(|| self.steal_public()) {
+        if let Some(job) = self.force_again().or_else(|| self.steal_public(role)) {
             return Some(job);
         }
         if role == Role::Waiting {
             for _ in 0..LINGER_ROUNDS {
                 (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
-                let job = self.steal_public();
+                let job = self.steal_public(role);
                 if job.is_some() || latch.is_set() {
                     return job;
                 }
@@ -422,7 +398,7 @@ impl Worker {
         loop {
             if searching {
                 for round in 0..rounds {
-                    let job = self.steal_public();
+                    let job = self.steal_public(role);
                     if job.is_some() || latch.is_set() {
                         if round != 0 {
                             self.stamina.found();
@@ -468,7 +444,8 @@ impl Worker {
     }
 
     /// Looks at **every** source of work; `None` means that there was none after the `heavy`
-    /// in here. Whatever can hold a job must be looked at here, or its wake can be lost.
+    /// in here. Whatever can hold a job must be looked at here, or its wake can be lost. (But for the own
+    /// batch: only this worker fills it, and has just found it empty.)
     fn last_look(&self) -> Option<JobRef> {
         if fault::is(Fault::SleepNoLook) {
             return None;
@@ -476,7 +453,7 @@ impl Worker {
         loop {
             // Before the `heavy`: see `queue/head.rs`.
             for (victim, top) in self.tops.iter().enumerate() {
-                top.set(self.registry.head(victim).top());
+                top.set(self.tops_of(victim));
             }
             if !fault::is(Fault::SleepNoHeavy) {
                 heavy();
@@ -500,10 +477,10 @@ impl Worker {
             if !self.word().peek().eager() && !fault::is(Fault::NoForcedSteal) {
                 for victim in self.victims() {
                     match self.force(victim, self.tops[victim].get()) {
-                        Steal::Success(job) => return Some(job),
-                        Steal::Empty => {}
+                        Ok(job) => return Some(job),
                         // Its owner or another thief took one; there may be more behind it.
-                        Steal::Retry => again = Again(true),
+                        Err(Again(true)) => again = Again(true),
+                        Err(Again(false)) => {}
                     }
                 }
             }
@@ -517,25 +494,45 @@ impl Worker {
     /// Once more from where the last job was taken by force.
     fn force_again(&self) -> Option<JobRef> {
         let victim = self.forced_from.take()?;
-        let top = self.registry.head(victim).top();
+        let tops = self.tops_of(victim);
         if !fault::is(Fault::ForceNoHeavy) {
             heavy();
         }
-        match self.force(victim, top) {
-            Steal::Success(job) => Some(job),
-            Steal::Empty | Steal::Retry => None,
-        }
+        self.force(victim, tops).ok()
     }
 
-    fn force(&self, victim: usize, top: u64) -> Steal<JobRef> {
-        let steal = self.registry.head(victim).force(top);
-        if matches!(steal, Steal::Success(_)) {
-            self.counters().steals_forced.add(1);
-            span::steals("head");
-            self.forced_from.set(Some(victim));
-        }
+    /// What [`force`](Self::force) needs, to be read before the `heavy`.
+    fn tops_of(&self, victim: usize) -> [u64; 2] {
+        [self.registry.head(victim).top(), self.registry.batch(victim).top()]
+    }
+
+    /// One job by force out of a head, or else out of a batch; or whether it is worth to look again.
+    fn force(&self, victim: usize, [head, batch]: [u64; 2]) -> Result<JobRef, Again> {
+        let steal = self.registry.head(victim).force(head);
         self.count_failed(&steal);
-        steal
+        let mut again = match steal {
+            Steal::Success(job) => return Ok(self.forced(job, victim)),
+            Steal::Empty => Again(false),
+            Steal::Retry => Again(true),
+        };
+        if !fault::is(Fault::ForceSkipsBatch) {
+            match self.registry.batch(victim).force(batch) {
+                Steal::Success(job) => return Ok(self.forced(job, victim)),
+                Steal::Empty => {}
+                Steal::Retry => {
+                    self.counters().steals_lost.add(1);
+                    again = Again(true);
+                }
+            }
+        }
+        Err(again)
+    }
+
+    fn forced(&self, job: JobRef, victim: usize) -> JobRef {
+        self.counters().steals_forced.add(1);
+        span::steals("head");
+        self.forced_from.set(Some(victim));
+        job
     }
 
     /// After a look at another worker's queue.

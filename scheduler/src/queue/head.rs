@@ -42,22 +42,19 @@ use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, ZERO_IS_NULL, s
 use crossbeam_utils::CachePadded;
 use std::{fmt, ptr};
 
-const MASK: u64 = HEAD_CAPACITY as u64 - 1;
-const _: () = assert!(HEAD_CAPACITY.is_power_of_two() && HEAD_CAPACITY >= 4);
-
 /// The ring. What its methods' docs begin with says who may call them.
 ///
 /// The slots are inside, so that a push needs no pointer to them.
 #[repr(C)]
-pub(crate) struct Head {
+pub(crate) struct Head<const CAPACITY: usize = HEAD_CAPACITY> {
     bottom: AtomicU64,
     /// On a line of its own: thieves read it while the owner writes `bottom`.
     top: CachePadded<AtomicU64>,
-    slots: [AtomicPtr<Header>; HEAD_CAPACITY],
+    slots: [AtomicPtr<Header>; CAPACITY],
 }
 
 /// Not derived: thousands of slots.
-impl fmt::Debug for Head {
+impl<const CAPACITY: usize> fmt::Debug for Head<CAPACITY> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bottom, top, .. } = self;
         f.debug_struct("Head").field("bottom", bottom).field("top", top).finish_non_exhaustive()
@@ -72,7 +69,12 @@ pub(crate) enum Pop {
     Gone,
 }
 
-impl Head {
+impl<const CAPACITY: usize> Head<CAPACITY> {
+    const MASK: u64 = {
+        assert!(CAPACITY.is_power_of_two());
+        CAPACITY as u64 - 1
+    };
+
     /// A new head at `place`. Not as a value: with its slots it is too large for a deep stack.
     ///
     /// Where zero is null, the slots are left alone.
@@ -96,7 +98,7 @@ impl Head {
         }
         // SAFETY: (1).
         let slots = unsafe { &raw mut (*place).slots }.cast::<AtomicPtr<Header>>();
-        for index in 0..HEAD_CAPACITY {
+        for index in 0..CAPACITY {
             // SAFETY: an element of the array.
             let slot = unsafe { slots.add(index) };
             // SAFETY: (1).
@@ -116,8 +118,8 @@ impl Head {
 
     #[inline(always)]
     fn slot(&self, index: u64) -> &AtomicPtr<Header> {
-        // SAFETY: `slots` has HEAD_CAPACITY elements, a power of two.
-        unsafe { self.slots.get_unchecked((index & MASK) as usize) }
+        // SAFETY: `slots` has CAPACITY elements, a power of two.
+        unsafe { self.slots.get_unchecked((index & Self::MASK) as usize) }
     }
 
     /// Owner. Puts a job at the newest end. `index` is [`next_index`](Self::next_index), and there
@@ -219,7 +221,7 @@ impl Head {
 
     /// Owner. How many more jobs fit.
     pub(crate) fn room(&self) -> u64 {
-        HEAD_CAPACITY as u64 - self.len()
+        CAPACITY as u64 - self.len()
     }
 
     /// Owner. The index that the next push gets.
@@ -288,7 +290,7 @@ mod tests {
         let is = |found: Option<JobRef>, index: usize| {
             found.is_some_and(|found| found.is(jobs[index].header()))
         };
-        let head = Head::new();
+        let head: Box<Head> = Head::new();
         let start = head.next_index();
         let counts = |n: usize, next: u64| {
             assert_eq!((head.len(), head.len_for_thief()), (n as u64, n));
@@ -318,7 +320,7 @@ mod tests {
     #[test]
     fn it_takes_no_more_than_asked_for() {
         let jobs: Vec<_> = (0..4).map(|_| StackJob::new(|| ())).collect();
-        let head = Head::new();
+        let head: Box<Head> = Head::new();
         for job in &jobs {
             // SAFETY: the jobs outlive the head, and none runs.
             head.push_at(head.next_index(), unsafe { job.as_job_ref() });

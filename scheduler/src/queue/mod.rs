@@ -7,9 +7,18 @@
 //! ```
 //!
 //! Everything older than the head's oldest job is in the tail. The deque is put together in
-//! `pool/worker.rs`; here are its two halves.
+//! `pool/worker.rs`; here are its two halves, and the queue for all.
 
+/// For models of its own.
+#[cfg(scheduler_loom)]
+#[path = "injector.rs"]
+pub(crate) mod blocks;
 pub(crate) mod head;
+#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
+mod injector;
+#[cfg(any(scheduler_loom, scheduler_shuttle))]
+#[path = "injector_apart.rs"]
+mod injector;
 pub(crate) mod shared;
 
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
@@ -19,7 +28,8 @@ use crossbeam_deque as deque;
 pub(crate) mod deque;
 
 pub(crate) use head::Head;
-pub(crate) use shared::{Injector, Stealer, Tail};
+pub(crate) use injector::Injector;
+pub(crate) use shared::{Stealer, Tail};
 
 /// What a look at someone else's queue gave.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The stand-in for `crossbeam_deque` under loom and shuttle.
+//! The stand-ins for `crossbeam_deque`, and for the global queue, under loom and shuttle.
 //!
 //! crossbeam's queues use the atomics of `std`, which neither sees: a model over them would
 //! pass with any fault. So the models run over this file, which has the part of crossbeam's
@@ -18,12 +18,12 @@
 //! | owner | `pop`: `back - 1`, SeqCst fence, read `front`; the last value by exchange | stores; an exchange for the last |
 //! | thief | `steal`: read `front`, SeqCst fence, read `back`, the buffer, the slot; then `front + 1` | an exchange |
 //!
-//! [`Injector`] is one block of crossbeam's: `push` reserves a slot by exchanging `tail` and
-//! writes it after; `steal` exchanges `head`, and waits for the slot's writer.
+//! [`Injector`] is one block of `injector.rs`, for models that have no room for its atomics: `push`
+//! reserves a slot by exchanging `tail` and writes it after; `claim` exchanges `head`, and waits for
+//! the slots' writers.
 //!
 //! Where crossbeam is stronger than its documentation promises, the stand-in is weaker, so that
-//! no model passes because of it: an `is_empty` has no fence, and the injector's exchanges are
-//! AcqRel. No emptiness is decided under a lock, which would order the pusher against the
+//! no model passes because of it: an `is_empty` has no fence. No emptiness is decided under a lock, which would order the pusher against the
 //! sleeper and hide a fence that is missing in `sleep/`.
 //!
 //! Differences that no protocol here can see: nothing shrinks; buffers and nodes are kept until
@@ -310,24 +310,37 @@ impl<T> Injector<T> {
     }
 
     pub(crate) fn steal(&self) -> Steal<T> {
+        match self.claim(|_| 1) {
+            Steal::Success(mut taken) => Steal::Success(taken.remove(0)),
+            Steal::Empty => Steal::Empty,
+            Steal::Retry => Steal::Retry,
+        }
+    }
+
+    pub(crate) fn claim(&self, wanted: impl FnOnce(usize) -> usize) -> Steal<Vec<T>> {
         // Ordering: Acquire, with the exchange of the thief before: `tail` is not older.
         let head = self.head.load(Ordering::Acquire);
-        if head >= self.tail.load(Ordering::Acquire) {
+        let there = self.tail.load(Ordering::Acquire).saturating_sub(head);
+        if there == 0 {
             return Steal::Empty;
         }
-        let next = head + 1;
+        let next = head + wanted(there).clamp(1, there);
         if self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return Steal::Retry;
         }
+        Steal::Success(self.slots[head..next].iter().map(Self::read).collect())
+    }
+
+    fn read(slot: &AtomicPtr<Node<T>>) -> T {
         loop {
             // Ordering: Acquire, with the Release in `push`.
-            let node = self.slots[head].load(Ordering::Acquire);
+            let node = slot.load(Ordering::Acquire);
             if node.is_null() {
                 spin_loop();
                 continue;
             }
             // SAFETY: nodes are freed when the injector drops.
-            return Steal::Success(unsafe { Node::take(node) });
+            return unsafe { Node::take(node) };
         }
     }
 

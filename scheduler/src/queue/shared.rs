@@ -12,10 +12,6 @@ pub(crate) struct Tail(deque::Worker<JobRef>);
 /// The thieves' end.
 pub(crate) struct Stealer(deque::Stealer<JobRef>);
 
-/// A queue that anybody pushes to and anybody takes from, FIFO: the pool's global queue, and
-/// each worker's inbox.
-pub(crate) struct Injector(deque::Injector<JobRef>);
-
 impl Tail {
     pub(crate) fn new() -> Self {
         Self(deque::Worker::new_lifo())
@@ -55,31 +51,6 @@ impl Stealer {
     }
 }
 
-impl Injector {
-    /// How many jobs there are, or were a moment ago.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(crate) fn new() -> Self {
-        Self(deque::Injector::new())
-    }
-
-    pub(crate) fn push(&self, job: JobRef) {
-        self.0.push(job);
-    }
-
-    /// The oldest job. Not after a look whether there is one: where many wait, that would take the
-    /// pushers' line, which the steal itself then leaves alone.
-    pub(crate) fn steal(&self) -> Steal<JobRef> {
-        self.0.steal().into()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl<T> From<deque::Steal<T>> for Steal<T> {
     fn from(steal: deque::Steal<T>) -> Self {
         match steal {
@@ -99,11 +70,5 @@ impl fmt::Debug for Tail {
 impl fmt::Debug for Stealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stealer").field("empty", &self.0.is_empty()).finish()
-    }
-}
-
-impl fmt::Debug for Injector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Injector").field("empty", &self.is_empty()).finish()
     }
 }

@@ -95,10 +95,11 @@ pub(crate) fn spin_loop() {
 
 pub(crate) const HEAD_CAPACITY: usize = 4;
 pub(crate) const ZERO_IS_NULL: bool = false;
+pub(crate) const INJECTOR_LAP: u64 = 3;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
-pub(crate) const INJECTED_STREAK: u32 = 1;
+pub(crate) const INJECTED_STREAK: u32 = 2;
 pub(crate) const BUNDLE_SIZE: usize = 2;
 /// Of what counts by stripes: a worker's own and this one are enough to go wrong.
 pub(crate) const OUTSIDE_STRIPES: usize = 1;

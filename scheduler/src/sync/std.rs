@@ -47,6 +47,9 @@ pub(crate) const SEARCH_ROUNDS: u32 = 32;
 /// steals.
 pub(crate) const SPINS_PER_ROUND: u32 = 16;
 
+/// One more than the slots of a block of the global queue.
+pub(crate) const INJECTOR_LAP: u64 = 128;
+
 /// How often a worker that waits for a stolen job looks round before it counts as idle. Mostly
 /// the job is small and about to end; counting as idle at once would make its thief publish
 /// pieces of it, and the two would pass ever smaller pieces back and forth.

@@ -9,7 +9,7 @@ use crate::pool::carried::{self, put_away};
 use crate::pool::global::global;
 use crate::pool::registry::Registry;
 use crate::pool::stops::Stops;
-use crate::pool::worker::Worker;
+use crate::pool::worker::{Role, Worker};
 use crate::span;
 use crate::unwind::{self, Payload};
 use std::panic::Location;
@@ -394,7 +394,7 @@ pub fn yield_now() -> Option<Yield> {
 
 fn yield_on(worker: &Worker) -> Yield {
     let _put_away = put_away(worker.seated());
-    while let Some(job) = worker.take_local().or_else(|| worker.steal_public()) {
+    while let Some(job) = worker.take_local().or_else(|| worker.steal_public(Role::Waiting)) {
         let only_unpacked = job.is_bundle();
         worker.run(job);
         if !only_unpacked {

@@ -1,0 +1,167 @@
+//! Work from outside begins in the order in which it came, and a worker that takes several closures at a
+//! time keeps none of them from the others, or from a shutdown.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
+
+mod support;
+
+use scheduler::{Shutdown, Task, ThreadPool, spawn};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use support::sync::{Arc, Mutex, thread};
+use support::{Stuck, each_size, each_size_from_two, pool, usable, wait_until, watchdog};
+
+/// Some blocks of the queue.
+const MANY: usize = 1000;
+
+/// A closure that notes its number.
+fn notes(order: &Arc<Mutex<Vec<usize>>>, number: usize) -> impl FnOnce() + Send + 'static {
+    let order = Arc::clone(order);
+    move || order.lock().unwrap().push(number)
+}
+
+#[test]
+fn one_worker_runs_closures_in_the_order_of_their_submission() {
+    watchdog("one_worker_runs_closures_in_the_order_of_their_submission", || {
+        let (pool, order) = (pool(1), Arc::default());
+        let stuck = Stuck::new(&pool, 1);
+        (0..MANY).for_each(|number| pool.execute(notes(&order, number)).unwrap());
+        stuck.release();
+        let _ = pool.shutdown(Shutdown::Drain);
+        assert!(order.lock().unwrap().iter().copied().eq(0..MANY));
+    });
+}
+
+/// The worker runs the submitted ones before those that it spawns itself, now and then.
+#[test]
+fn a_worker_that_goes_on_spawning_does_not_keep_closures_waiting() {
+    fn go_on(stop: Arc<AtomicBool>) {
+        if !stop.load(SeqCst) {
+            drop(spawn(move || go_on(stop)));
+        }
+    }
+    watchdog("a_worker_that_goes_on_spawning_does_not_keep_closures_waiting", || {
+        let (pool, order, stop) = (pool(1), Arc::default(), Arc::new(AtomicBool::new(false)));
+        let stuck = Stuck::new(&pool, 1);
+        let goes_on = Arc::clone(&stop);
+        pool.execute(move || go_on(goes_on)).unwrap();
+        (0..100).for_each(|number| pool.execute(notes(&order, number)).unwrap());
+        pool.execute(move || stop.store(true, SeqCst)).unwrap();
+        stuck.release();
+        let _ = pool.shutdown(Shutdown::Drain);
+        assert!(order.lock().unwrap().iter().copied().eq(0..100));
+    });
+}
+
+/// The first closure waits for all behind it, of which its worker has taken some along.
+#[test]
+fn what_lies_behind_a_stuck_closure_runs() {
+    each_size_from_two("what_lies_behind_a_stuck_closure_runs", |workers| {
+        let pool = pool(workers);
+        for _ in 0..100 {
+            let others = 20 * workers;
+            let ran = Arc::new(AtomicUsize::new(0));
+            let stuck = Stuck::new(&pool, workers);
+            let awaited = Arc::clone(&ran);
+            pool.execute(move || wait_until(|| awaited.load(SeqCst) == others)).unwrap();
+            for _ in 0..others {
+                let ran = Arc::clone(&ran);
+                pool.execute(move || _ = ran.fetch_add(1, SeqCst)).unwrap();
+            }
+            stuck.release();
+            wait_until(|| ran.load(SeqCst) == others);
+        }
+        usable(&pool);
+    });
+}
+
+/// It waits for them as a worker does, which then runs them itself.
+#[test]
+fn what_lies_behind_a_waiting_closure_runs() {
+    each_size("what_lies_behind_a_waiting_closure_runs", |workers| {
+        let pool = pool(workers);
+        for _ in 0..100 {
+            let stuck = Stuck::new(&pool, workers);
+            let behind = Arc::new(Mutex::new(None));
+            let awaited = Arc::clone(&behind);
+            let first = pool.spawn(move || {
+                let handle: scheduler::JoinHandle<usize> = awaited.lock().unwrap().take().unwrap();
+                handle.join().unwrap()
+            });
+            (0..20 * workers).for_each(|_| pool.execute(|| ()).unwrap());
+            *behind.lock().unwrap() = Some(pool.spawn(|| 7));
+            stuck.release();
+            assert_eq!(first.join().unwrap(), 7);
+        }
+        usable(&pool);
+    });
+}
+
+/// One worker, stuck in the first of a few closures.
+fn stuck_in_the_first(rest: usize) -> (ThreadPool, Stuck, Arc<Mutex<Vec<usize>>>) {
+    let (pool, order) = (pool(1), Arc::default());
+    let before = Stuck::new(&pool, 1);
+    let first = thread::scope(|s| {
+        let first = s.spawn(|| Stuck::new(&pool, 1));
+        // It is queued before the others are.
+        wait_until(|| format!("{pool:?}").contains("queued: 1,"));
+        (0..rest).for_each(|number| pool.execute(notes(&order, number)).unwrap());
+        before.release();
+        first.join().unwrap()
+    });
+    (pool, first, order)
+}
+
+#[test]
+fn what_lies_behind_a_stuck_closure_is_cancelled() {
+    watchdog("what_lies_behind_a_stuck_closure_is_cancelled", || {
+        let (pool, stuck, order) = stuck_in_the_first(10);
+        let report = thread::scope(|s| {
+            let shutdown = s.spawn(|| pool.shutdown(Shutdown::CancelQueued));
+            // By the caller: the worker is stuck.
+            wait_until(|| format!("{pool:?}").contains("queued: 0,"));
+            stuck.release();
+            shutdown.join().unwrap()
+        });
+        assert_eq!((report.ran, report.cancelled, report.stragglers.len()), (1, 10, 0));
+        assert!(order.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn what_lies_behind_a_stuck_closure_is_handed_back_in_order() {
+    watchdog("what_lies_behind_a_stuck_closure_is_handed_back_in_order", || {
+        let (pool, stuck, order) = stuck_in_the_first(50);
+        let queued = pool.shutdown_now();
+        assert_eq!(queued.len(), 50);
+        queued.into_iter().for_each(Task::run);
+        assert!(order.lock().unwrap().iter().copied().eq(0..50));
+        stuck.release();
+    });
+}
+
+/// Several threads push into several blocks while the workers take: none is lost, none runs twice, and those
+/// of one thread begin in order where there is one worker.
+#[test]
+fn many_threads_submit_at_once() {
+    each_size("many_threads_submit_at_once", |workers| {
+        let (pool, order) = (pool(workers), Arc::default());
+        thread::scope(|s| {
+            for of in 0..4 {
+                let (pool, order) = (&pool, &order);
+                s.spawn(move || {
+                    let numbers = of * MANY..(of + 1) * MANY;
+                    numbers.for_each(|number| pool.execute(notes(order, number)).unwrap());
+                });
+            }
+        });
+        let _ = pool.shutdown(Shutdown::Drain);
+        let mut order = std::mem::take(&mut *order.lock().unwrap());
+        if workers == 1 {
+            for of in 0..4 {
+                assert!(order.iter().filter(|&&number| number / MANY == of).is_sorted());
+            }
+        }
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..4 * MANY));
+    });
+}
