@@ -299,19 +299,16 @@ impl<'w> Seated<'w> {
         self.measure();
     }
 
-    /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
-    /// the task or a span has to be carried by the job; see [`next_index`](Self::next_index).
+    /// Where the next job goes, for [`push_at`](Self::push_at). `None`: [`make_room`] says what is
+    /// in the way.
     #[inline(always)]
     pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
         let index = self.head().next_index();
-        if index >= self.seat.own.limit.get() && make_room(self) == Forks::Carry {
-            return None;
-        }
-        Some(index)
+        (index < self.seat.own.limit.get()).then_some(index)
     }
 
-    /// What [`reserve`](Self::reserve) did not give out just now.
+    /// Where the next job goes, if there is room.
     pub(crate) fn next_index(self) -> u64 {
         self.head().next_index()
     }
@@ -329,15 +326,19 @@ impl<'w> Seated<'w> {
     /// [`push`](Self::push) at an index that was reserved just before.
     #[inline(always)]
     pub(crate) fn push_at(self, index: u64, job: JobRef) {
+        self.push_at_with(index, job, ());
+    }
+
+    /// [`push_at`](Self::push_at), with something to hold meanwhile.
+    #[inline(always)]
+    pub(crate) fn push_at_with<T>(self, index: u64, job: JobRef, held: T) -> T {
         self.head().push_at(index, job);
         if !fault::is(Fault::PushNoLight) {
             // Pairs with the `heavy` of a worker's last look: either the load below sees that
             // worker, or its forced steal sees the job.
             light_owner();
         }
-        if !self.word().is_quiet() {
-            answer(self);
-        }
+        if self.word().is_quiet() { held } else { answer(self, held) }
     }
 
     /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
@@ -358,7 +359,7 @@ impl<'w> Seated<'w> {
 
 /// Whether the forks of the running task must carry what it has, or its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Forks {
+pub(crate) enum Forks {
     Plain,
     Carry,
 }
@@ -366,7 +367,7 @@ enum Forks {
 /// The head may be full, or the task may have something to carry.
 #[cold]
 #[inline(never)]
-fn make_room(seated: Seated<'_>) -> Forks {
+pub(crate) fn make_room(seated: Seated<'_>) -> Forks {
     if seated.head().room() == 0 {
         seated.worker().spill();
     }
@@ -374,11 +375,13 @@ fn make_room(seated: Seated<'_>) -> Forks {
     seated.forks()
 }
 
-/// Somebody may be hungry.
+/// Somebody may be hungry. What the caller `held` goes through here, so that it needs no register
+/// that the caller would have to save, on every path.
 #[cold]
 #[inline(never)]
-fn answer(seated: Seated<'_>) {
+fn answer<T>(seated: Seated<'_>, held: T) -> T {
     seated.worker().answer();
+    held
 }
 
 #[cfg(test)]
