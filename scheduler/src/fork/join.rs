@@ -268,14 +268,14 @@ where
 {
     // SAFETY: what follows gets the job back or waits for its latch before the caller's frame, where
     // it is, ends, also when `a` panics; the closures and their values are `Send`; called once.
-    let a = seated.push_at_with(index, unsafe { job.as_job_ref() }, a);
+    let a = seated.push_at(index, unsafe { job.as_job_ref() }.into_fork(), a);
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
     let value_a = match unwind::catch(|| KA::run(a, seated)) {
         Ok(value_a) => value_a,
         Err(payload) => abandon(seated, job, payload),
     };
-    let retrieved = match seated.pop(index, job.latch()) {
+    let retrieved = match seated.pop(index) {
         Pop::Mine => Waited::GotBack,
         Pop::Gone => wait(seated, job),
     };
