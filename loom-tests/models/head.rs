@@ -88,6 +88,19 @@ pub(super) fn head_wraps_under_a_force() {
     });
 }
 
+/// The owner takes its newest job and uses up the index, while a thief takes the oldest and comes back
+/// for more: what lies at an index that is used up has run.
+pub(super) fn head_skips_an_index_under_a_force() {
+    against(3, &[2], |head, jobs| {
+        jobs[..2].iter().for_each(|job| _ = push(head, job));
+        if let Some(job) = head.pop_newest() {
+            head.take_all_and_skip().for_each(|older| older.run());
+            job.run();
+        }
+        fork_and_take_back(head, &jobs[2..]);
+    });
+}
+
 /// Half of a full ring leaves at once.
 pub(super) fn head_spills_against_force() {
     against(4, &[2], |head, jobs| {

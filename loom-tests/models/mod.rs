@@ -64,6 +64,7 @@ models! {
         head_goes_on_after_a_stolen_last_job: Some(3),
         head_wraps_under_a_force: Some(3),
         head_spills_against_force: Some(3),
+        head_skips_an_index_under_a_force: Some(3),
     }
     park {
         park_against_unpark: None,

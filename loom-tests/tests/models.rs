@@ -73,6 +73,7 @@ models! {
     head_goes_on_after_a_stolen_last_job,
     head_wraps_under_a_force,
     head_spills_against_force,
+    head_skips_an_index_under_a_force,
 
     park_against_unpark,
     two_unparks_in_one_token,

@@ -4,7 +4,7 @@ use crate::job::{Call, Plain, StackJob};
 use crate::pool::ThreadPool;
 use crate::pool::carried::Carried;
 use crate::pool::global::global;
-use crate::pool::seat::Seated;
+use crate::pool::seat::{Forks, Seated, make_room};
 use crate::pool::worker::Waited;
 use crate::queue::head::Pop;
 use crate::span;
@@ -191,9 +191,8 @@ where
 {
     let job = StackJob::of::<K>(b);
     let Some(index) = seated.reserve() else {
-        // Built in vain: so the fork of a task with nothing to carry has nothing more to ask, and
-        // no register to save.
-        return fork_carrying::<K, _, _, _, _>(seated, a, &job);
+        // Built in vain: so all other forks have nothing more to ask, and no register to save.
+        return fork_at_the_limit::<K, _, _, _, _>(seated, a, &job);
     };
     fork_at::<K, K, _, _, _, _>(seated, index, &job, a)
 }
@@ -223,11 +222,11 @@ impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
     }
 }
 
-/// [`fork`] of a task that its forks carry, or of one in a span: `plain` is the job without that, which
-/// nobody has seen.
+/// [`fork`] where the head is full, or of a task that its forks carry, or of one in a span: `plain` is
+/// the job without that, which nobody has seen.
 #[cold]
 #[inline(never)]
-fn fork_carrying<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
+fn fork_at_the_limit<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
 where
     K: Branch<A, RA> + Branch<B, RB>,
     A: Send,
@@ -241,6 +240,10 @@ where
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
     let closure = unsafe { plain.take_closure() };
+    if make_room(seated) == Forks::Plain {
+        let job = StackJob::of::<K>(closure);
+        return fork_at::<K, K, _, _, _, _>(seated, seated.next_index(), &job, a);
+    }
     let (task, span) = (Carried::of(seated), span::Context::current());
     let carrying = Carrying { task, span, closure };
     let job = StackJob::of::<Carry<K>>(carrying);
@@ -265,14 +268,14 @@ where
 {
     // SAFETY: what follows gets the job back or waits for its latch before the caller's frame, where
     // it is, ends, also when `a` panics; the closures and their values are `Send`; called once.
-    seated.push_at(index, unsafe { job.as_job_ref() });
+    let a = seated.push_at(index, unsafe { job.as_job_ref() }.into_fork(), a);
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
     let value_a = match unwind::catch(|| KA::run(a, seated)) {
         Ok(value_a) => value_a,
         Err(payload) => abandon(seated, job, payload),
     };
-    let retrieved = match seated.pop(index, job.latch()) {
+    let retrieved = match seated.pop(index) {
         Pop::Mine => Waited::GotBack,
         Pop::Gone => wait(seated, job),
     };

@@ -112,6 +112,7 @@ impl Owner for Part {
         Unclaimed(Box::new(move |payload| self.record(payload)))
     }
 
+    #[inline]
     fn ended(self, _: Fate) {
         // SAFETY: the scope waits for this part, which ends once.
         let parts = unsafe { &raw const (*self.0.as_ptr()).parts };

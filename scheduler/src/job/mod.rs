@@ -60,8 +60,11 @@ impl JobRef {
     /// Marks a root job (`spawn`, `install`): one that nobody's running frame depends on, so
     /// that a shutdown may cancel it instead of running it.
     const ROOT: usize = 1;
-    /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs.
+    /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs. None is ever
+    /// in a head.
     const BUNDLE: usize = 2;
+    /// In a head, marks a fork: its frame knows the index. Outside it is unmarked.
+    const FORK: usize = Self::BUNDLE;
     /// Marks a job that is a [`cell`]: its closure can be dropped, or handed back, unrun.
     const CELL: usize = 4;
     const TAGS: usize = Self::ROOT | Self::BUNDLE | Self::CELL;
@@ -88,6 +91,26 @@ impl JobRef {
     /// Whether a shutdown may cancel it.
     pub(crate) fn is_root(&self) -> bool {
         self.0.addr().get() & Self::ROOT != 0
+    }
+
+    /// The same job, as a fork that is pushed on a head.
+    #[inline(always)]
+    pub(crate) fn into_fork(self) -> Self {
+        Self(self.0.map_addr(|addr| addr | Self::FORK))
+    }
+
+    /// Of a job that is in a head: whether it is a fork.
+    #[inline(always)]
+    pub(crate) fn is_fork(&self) -> bool {
+        self.0.addr().get() & Self::FORK != 0
+    }
+
+    /// The same job, which has left a head.
+    #[inline(always)]
+    pub(crate) fn out_of_head(self) -> Self {
+        let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::FORK);
+        // SAFETY: a header is not at an address below its alignment.
+        Self(unsafe { NonNull::new_unchecked(pointer) })
     }
 
     /// The same job, as a bundle.

@@ -218,6 +218,10 @@ impl Registry {
 
     /// Queues a job globally.
     pub(crate) fn inject(&self, job: JobRef) {
+        debug_assert!(
+            !job.is_bundle(),
+            "it may go on to a batch, and there that is the mark of a fork"
+        );
         self.injector.push(job);
         self.sleep.announce();
     }

@@ -7,7 +7,6 @@
 use super::carried::Carried;
 use super::worker::Worker;
 use crate::job::JobRef;
-use crate::latch::Latch;
 use crate::queue::Head;
 use crate::queue::head::Pop;
 use crate::sleep::Word;
@@ -254,7 +253,7 @@ impl<'w> Seated<'w> {
 
     /// Counts anew how many jobs the head has room for.
     fn measure(self) {
-        let full = self.head().next_index() + self.head().room();
+        let full = self.head().full();
         self.seat.own.limit.set(if self.forks() == Forks::Plain { full } else { 0 });
     }
 
@@ -299,19 +298,16 @@ impl<'w> Seated<'w> {
         self.measure();
     }
 
-    /// Where the next job goes, for [`push_at`](Self::push_at). `None`: there is room as well, but
-    /// the task or a span has to be carried by the job; see [`next_index`](Self::next_index).
+    /// Where the next job goes, for [`push_at`](Self::push_at). `None`: [`make_room`] says what is
+    /// in the way.
     #[inline(always)]
     pub(crate) fn reserve(self) -> Option<u64> {
         // Once: the compiler does not make one of two atomic loads.
         let index = self.head().next_index();
-        if index >= self.seat.own.limit.get() && make_room(self) == Forks::Carry {
-            return None;
-        }
-        Some(index)
+        (index < self.seat.own.limit.get()).then_some(index)
     }
 
-    /// What [`reserve`](Self::reserve) did not give out just now.
+    /// Where the next job goes, if there is room.
     pub(crate) fn next_index(self) -> u64 {
         self.head().next_index()
     }
@@ -323,42 +319,37 @@ impl<'w> Seated<'w> {
         if index >= self.seat.own.limit.get() {
             make_room(self);
         }
-        self.push_at(index, job);
+        self.push_at(index, job, ());
     }
 
-    /// [`push`](Self::push) at an index that was reserved just before.
+    /// [`push`](Self::push) at an index that was reserved just before, while the caller holds `held`.
     #[inline(always)]
-    pub(crate) fn push_at(self, index: u64, job: JobRef) {
+    pub(crate) fn push_at<T>(self, index: u64, job: JobRef, held: T) -> T {
         self.head().push_at(index, job);
         if !fault::is(Fault::PushNoLight) {
             // Pairs with the `heavy` of a worker's last look: either the load below sees that
             // worker, or its forced steal sees the job.
             light_owner();
         }
-        if !self.word().is_quiet() {
-            answer(self);
-        }
+        if self.word().is_quiet() { held } else { answer(self, held) }
     }
 
-    /// Takes back the fork that was pushed at `index` and whose latch this is, if it is the newest
-    /// in the head. `Gone` otherwise: it has left, or jobs that were spawned meanwhile lie on
-    /// top.
+    /// Takes back the fork that was pushed at `index`, if it is the newest in the head. `Gone`
+    /// otherwise: it has left, or jobs that were spawned meanwhile lie on top.
     ///
-    /// The index alone would not do. What ran since the push may have waited for something, have
-    /// run this very fork meanwhile, and then have spawned another job in its place; but then the
-    /// fork has run to its end, and its latch is set. If it left at the other end, `top` is past
-    /// the index.
+    /// The index tells. If the fork left at the oldest end, `top` is past it. If what ran since the
+    /// push has waited for something, and run this very fork meanwhile, no other job was pushed in
+    /// its place: `top` was moved past it then ([`Worker::take_local`]).
     #[inline(always)]
-    pub(crate) fn pop(self, index: u64, latch: &Latch) -> Pop {
+    pub(crate) fn pop(self, index: u64) -> Pop {
         let head = self.head();
-        let ran = latch.is_set() && !fault::is(Fault::PopIgnoresLatch);
-        if head.next_index().wrapping_sub(1) == index && !ran { head.pop(index) } else { Pop::Gone }
+        if head.ends_after(index) { head.pop(index) } else { Pop::Gone }
     }
 }
 
 /// Whether the forks of the running task must carry what it has, or its span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Forks {
+pub(crate) enum Forks {
     Plain,
     Carry,
 }
@@ -366,7 +357,7 @@ enum Forks {
 /// The head may be full, or the task may have something to carry.
 #[cold]
 #[inline(never)]
-fn make_room(seated: Seated<'_>) -> Forks {
+pub(crate) fn make_room(seated: Seated<'_>) -> Forks {
     if seated.head().room() == 0 {
         seated.worker().spill();
     }
@@ -374,11 +365,13 @@ fn make_room(seated: Seated<'_>) -> Forks {
     seated.forks()
 }
 
-/// Somebody may be hungry.
+/// Somebody may be hungry. What the caller holds goes through here, so that it needs no register that
+/// the caller would have to save, on every path.
 #[cold]
 #[inline(never)]
-fn answer(seated: Seated<'_>) {
+fn answer<T>(seated: Seated<'_>, held: T) -> T {
     seated.worker().answer();
+    held
 }
 
 #[cfg(test)]

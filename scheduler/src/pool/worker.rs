@@ -194,15 +194,28 @@ impl Worker {
         true
     }
 
-    /// Makes room: the older half goes to the tail, in bundles, the oldest first.
+    /// Makes room: the older half goes to the tail.
     pub(crate) fn spill(&self) {
-        let mut half = self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2);
-        while let Some((bundle, len)) = bundle::pack(half.by_ref()) {
+        self.spill_these(self.head().take_oldest_n(HEAD_CAPACITY as u64 / 2));
+    }
+
+    /// Moves jobs out of the head to the tail, in bundles, the oldest first.
+    fn spill_these(&self, mut jobs: impl Iterator<Item = JobRef>) {
+        while let Some((bundle, len)) = bundle::pack(jobs.by_ref()) {
             self.counters().spilled.add(len as u64);
             self.tail.push(bundle);
         }
         if !fault::is(Fault::SpillTellsNobody) {
             self.registry.sleep().announce();
+        }
+    }
+
+    /// The fork that was the newest job of the head is about to run, inside a wait of its own frame's
+    /// first branch. The frame will look for it by its index, so no other job may have that.
+    #[cold]
+    fn use_up_index(&self) {
+        if !fault::is(Fault::ForkIndexReused) {
+            self.spill_these(self.head().take_all_and_skip());
         }
     }
 
@@ -216,7 +229,7 @@ impl Worker {
     pub(crate) fn wait_for(&self, header: NonNull<Header>, latch: &Latch) -> Waited {
         let _put_away = put_away(self.seated());
         while !latch.is_set() {
-            match self.take_local() {
+            match self.take_newest(|fork| !fork.is(header)) {
                 // The caller has its right back, and uses it.
                 Some(job) if job.is(header) => return Waited::GotBack,
                 Some(job) => self.run(job),
@@ -226,18 +239,28 @@ impl Worker {
         Waited::Done
     }
 
-    /// The newest job of the own deque.
+    /// The newest job of the own deque, to be run.
     #[inline]
     pub(crate) fn take_local(&self) -> Option<JobRef> {
-        let job = self.head().pop_newest();
-        if job.is_none() {
-            return self.tail.pop();
+        self.take_newest(|_| true)
+    }
+
+    /// The newest job of the own deque. `is_anothers`: of a fork, whether the frame that waits for it is
+    /// not the caller's.
+    #[inline]
+    fn take_newest(&self, is_anothers: impl FnOnce(&JobRef) -> bool) -> Option<JobRef> {
+        let Some(mut job) = self.head().pop_newest() else { return self.tail.pop() };
+        if job.is_fork() {
+            job = job.out_of_head();
+            if is_anothers(&job) {
+                self.use_up_index();
+            }
         }
         // As after a push: a worker that only takes must answer to demand as well.
         if !self.word().is_quiet() {
             self.publish_on_demand();
         }
-        job
+        Some(job)
     }
 
     #[inline]

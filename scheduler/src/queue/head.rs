@@ -2,8 +2,8 @@
 //!
 //! # Protocol
 //!
-//! Two indices, of 64 bits so that they never wrap: `top`, the oldest job, and `bottom`, one
-//! past the newest. The jobs are at `top .. bottom`. `top` only ever grows, by one
+//! Two indices, of 64 bits so that they never wrap: `top`, the oldest job, and `bottom`, one past
+//! the newest, which is a step of [`STEP`]. The jobs are at `top .. bottom`. `top` only ever grows, by one
 //! compare-exchange each time; `bottom` is written by the owner alone.
 //!
 //! | who | does | by |
@@ -11,6 +11,7 @@
 //! | owner | [`push_at`](Head::push_at): slot, then `bottom + 1` | stores |
 //! | owner | [`pop`](Head::pop): `bottom - 1`, `light`, read `top`; the last job by exchange | stores; an exchange for the last |
 //! | owner | [`take_oldest_n`](Head::take_oldest_n), to publish or to spill | an exchange |
+//! | owner | [`take_all_and_skip`](Head::take_all_and_skip): `top` to `bottom + 1`, then `bottom + 1` | an exchange, a store |
 //! | thief | [`force`](Head::force): read `top`, `heavy`, read `bottom`, then `top + 1` | an exchange |
 //!
 //! Invariant: a job is taken once. For each index it is either the exchange of `top` past it
@@ -34,13 +35,29 @@
 //!
 //! The protocol is Chase and Lev's (SPAA 2005) as Lê et al. (PPoPP 2013) have it for C11, with the
 //! owner's fence moved to the thief; a thief reads `top` relaxed, since its barrier follows.
+//!
+//! # Whose index it is
+//!
+//! A fork is taken back by its index, and by nothing else: its frame asks whether the newest job is at
+//! that index. So while the frame is there, no other job may be. A fork that has left at the oldest
+//! end has `top` past it. What remains is a fork that its own thread has popped and run, in a wait
+//! inside the frame's first branch: then the owner moves `top` past the index, for which all older
+//! jobs have to leave as well (`take_all_and_skip`). `top` goes first. A thief that reads the new `bottom`
+//! and an old `top` fails in its exchange; with `bottom` first it could take what has been run.
+//!
+//! Forks are marked in their slots ([`JobRef::into_fork`]), and lose the mark on their way out.
 
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, AtomicU64, HEAD_CAPACITY, Ordering, ZERO_IS_NULL, start};
 use crossbeam_utils::CachePadded;
+use std::ops::Range;
 use std::{fmt, ptr};
+
+/// From one index to the next: an index counts bytes, so that a slot is found without a shift. In a
+/// worker's head its lowest 16 bits say where in the ring that is.
+const STEP: u64 = size_of::<usize>() as u64;
 
 /// The ring. What its methods' docs begin with says who may call them.
 ///
@@ -72,7 +89,7 @@ pub(crate) enum Pop {
 impl<const CAPACITY: usize> Head<CAPACITY> {
     const MASK: u64 = {
         assert!(CAPACITY.is_power_of_two());
-        CAPACITY as u64 - 1
+        CAPACITY as u64 * STEP - 1
     };
 
     /// A new head at `place`. Not as a value: with its slots it is too large for a deep stack.
@@ -118,8 +135,16 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
 
     #[inline(always)]
     fn slot(&self, index: u64) -> &AtomicPtr<Header> {
-        // SAFETY: `slots` has CAPACITY elements, a power of two.
-        unsafe { self.slots.get_unchecked((index & Self::MASK) as usize) }
+        let offset = (index & Self::MASK) as usize;
+        if const { size_of::<AtomicPtr<Header>>() as u64 == STEP } {
+            // SAFETY: inside `slots`, which has CAPACITY elements, a power of two.
+            let slot = unsafe { self.slots.as_ptr().byte_add(offset) };
+            // SAFETY: an element, since an index is a multiple of STEP.
+            unsafe { &*slot }
+        } else {
+            // A checker's atomics are larger.
+            &self.slots[offset / STEP as usize]
+        }
     }
 
     /// Owner. Puts a job at the newest end. `index` is [`next_index`](Self::next_index), and there
@@ -130,7 +155,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         self.slot(index).store(job.into_raw(), Ordering::Relaxed);
         // Ordering: Release, with the Acquire of `bottom` in `force`: the thief then has the
         // slot, and the job behind it.
-        self.bottom.store(index + 1, fault::unless(Fault::HeadPushRelaxed, Ordering::Release));
+        self.bottom.store(index + STEP, fault::unless(Fault::HeadPushRelaxed, Ordering::Release));
     }
 
     /// Owner. Takes the newest job, which is at `index`, unless a thief has.
@@ -162,14 +187,14 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         if mine { Pop::Mine } else { Pop::Gone }
     }
 
-    /// Owner. Takes the newest job.
+    /// Owner. Takes the newest job, which still has its mark if it is a fork.
     #[inline]
     pub(crate) fn pop_newest(&self) -> Option<JobRef> {
         let bottom = self.bottom.load(Ordering::Relaxed);
         if self.top.load(Ordering::Relaxed) >= bottom {
             return None;
         }
-        let index = bottom - 1;
+        let index = bottom - STEP;
         match self.pop(index) {
             Pop::Mine => {
                 // SAFETY: the pop gave the job at `index` to this call alone.
@@ -189,7 +214,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
     pub(crate) fn take_oldest_n(&self, n: u64) -> impl Iterator<Item = JobRef> {
         let taken = loop {
             let top = self.top.load(Ordering::Relaxed);
-            let end = self.bottom.load(Ordering::Relaxed).min(top + n);
+            let end = self.bottom.load(Ordering::Relaxed).min(top + n * STEP);
             if top >= end {
                 break 0..0;
             }
@@ -202,11 +227,35 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
                 break top..end;
             }
         };
-        taken.map(|index| {
+        self.taken(taken)
+    }
+
+    /// Owner. Takes all jobs, as [`take_oldest_n`](Self::take_oldest_n), and uses up the next index,
+    /// which no job will have. There must be room for one.
+    pub(crate) fn take_all_and_skip(&self) -> impl Iterator<Item = JobRef> {
+        let end = self.bottom.load(Ordering::Relaxed);
+        if fault::is(Fault::HeadSkipBottomFirst) {
+            self.bottom.store(end + STEP, Ordering::Release);
+        }
+        let taken = loop {
+            let top = self.top.load(Ordering::Relaxed);
+            if self.move_top(top, end + STEP) {
+                break top..end;
+            }
+        };
+        // Ordering: Release, with the Acquire of `bottom` in `force`: the exchange of a thief that
+        // reads this value comes after the one above, and fails.
+        self.bottom.store(end + STEP, Ordering::Release);
+        self.taken(taken)
+    }
+
+    /// Owner, who has just moved `top` past these indices.
+    fn taken(&self, indices: Range<u64>) -> impl Iterator<Item = JobRef> {
+        indices.step_by(STEP as usize).map(|index| {
             // The owner is here and pushes nothing, so the slots stay as they are.
             let job = self.slot(index).load(Ordering::Relaxed);
             // SAFETY: moving `top` past these jobs gave them to this call alone.
-            unsafe { JobRef::from_raw(job) }
+            unsafe { JobRef::from_raw(job) }.out_of_head()
         })
     }
 
@@ -216,12 +265,23 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         // the owner uses the slot again. (Loom cannot show the opposite: it would be a load that
         // reads from a store after it.)
         let order = fault::unless(Fault::HeadLenRelaxed, Ordering::Acquire);
-        self.bottom.load(Ordering::Relaxed) - self.top.load(order)
+        (self.bottom.load(Ordering::Relaxed) - self.top.load(order)) / STEP
     }
 
     /// Owner. How many more jobs fit.
     pub(crate) fn room(&self) -> u64 {
         CAPACITY as u64 - self.len()
+    }
+
+    /// Owner. The first index that there is no room for.
+    pub(crate) fn full(&self) -> u64 {
+        self.next_index() + self.room() * STEP
+    }
+
+    /// Owner. Whether the job at `index`, if it is there, is the newest.
+    #[inline(always)]
+    pub(crate) fn ends_after(&self, index: u64) -> bool {
+        self.next_index().wrapping_sub(STEP) == index
     }
 
     /// Owner. The index that the next push gets.
@@ -233,7 +293,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
     /// Thief. How many jobs there are, or were a moment ago.
     pub(crate) fn len_for_thief(&self) -> usize {
         let top = self.top.load(Ordering::Relaxed);
-        self.bottom.load(Ordering::Relaxed).saturating_sub(top) as usize
+        (self.bottom.load(Ordering::Relaxed).saturating_sub(top) / STEP) as usize
     }
 
     /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
@@ -255,7 +315,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         let job = self.slot(top).load(Ordering::Relaxed);
         if self.advance_top(top) {
             // SAFETY: moving `top` past the job gave it to this call alone.
-            super::Steal::Success(unsafe { JobRef::from_raw(job) })
+            super::Steal::Success(unsafe { JobRef::from_raw(job) }.out_of_head())
         } else {
             super::Steal::Retry
         }
@@ -263,7 +323,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
 
     /// Takes the job at `top`, against the owner and every thief.
     fn advance_top(&self, top: u64) -> bool {
-        self.move_top(top, top + 1)
+        self.move_top(top, top + STEP)
     }
 
     fn move_top(&self, top: u64, end: u64) -> bool {
@@ -277,7 +337,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, Pop};
+    use super::{Head, Pop, STEP};
     use crate::job::{JobRef, StackJob};
     use crate::queue::Steal;
     use crate::sync::HEAD_CAPACITY;
@@ -295,12 +355,12 @@ mod tests {
         let counts = |n: usize, next: u64| {
             assert_eq!((head.len(), head.len_for_thief()), (n as u64, n));
             assert_eq!(head.room(), (HEAD_CAPACITY - n) as u64);
-            assert_eq!(head.next_index(), start + next);
+            assert_eq!(head.next_index(), start + next * STEP);
         };
         counts(0, 0);
         assert!(head.take_oldest().is_none() && head.pop_newest().is_none());
         for index in 0..4 {
-            assert_eq!(head.next_index(), start + index as u64);
+            assert_eq!(head.next_index(), start + index as u64 * STEP);
             head.push_at(head.next_index(), job(index));
         }
         counts(4, 4);
@@ -311,10 +371,31 @@ mod tests {
         let Steal::Success(forced) = head.force(head.top()) else { panic!("there are two") };
         assert!(is(Some(forced), 1));
         counts(1, 3);
-        assert_eq!(head.pop(start + 2), Pop::Mine);
+        assert_eq!(head.pop(start + 2 * STEP), Pop::Mine);
         counts(0, 3);
         assert!(matches!(head.force(head.top()), Steal::Empty));
-        assert!(matches!(head.force(head.top() - 1), Steal::Retry));
+        assert!(matches!(head.force(head.top() - STEP), Steal::Retry));
+    }
+
+    #[test]
+    fn an_index_that_was_used_up_is_nobodys() {
+        let jobs: Vec<_> = (0..3).map(|_| StackJob::new(|| ())).collect();
+        // SAFETY: the jobs outlive the head, and none runs.
+        let fork = |index: usize| unsafe { jobs[index].as_job_ref() }.into_fork();
+        let head: Box<Head> = Head::new();
+        let start = head.next_index();
+        head.push_at(start, fork(0));
+        head.push_at(start + STEP, fork(1));
+        assert!(head.pop_newest().is_some_and(|job| job.is_fork()));
+        let older: Vec<_> = head.take_all_and_skip().collect();
+        assert!(matches!(&older[..], [job] if job.is(jobs[0].header()) && !job.is_fork()));
+        assert_eq!((head.len(), head.next_index()), (0, start + 2 * STEP));
+        head.push_at(head.next_index(), fork(2));
+        assert!(!head.ends_after(start + STEP) && head.ends_after(start + 2 * STEP));
+        let Steal::Success(forced) = head.force(head.top()) else { panic!("there is one") };
+        assert!(forced.is(jobs[2].header()) && !forced.is_fork());
+        assert!(head.take_all_and_skip().next().is_none());
+        assert_eq!((head.len(), head.room()), (0, HEAD_CAPACITY as u64));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Below 32 bits, signed and unsigned, and below where 64 signed bits end; in turn.
 pub(crate) fn head() -> u64 {
-    const STARTS: [u64; 3] = [(1 << 31) - 20, (1 << 32) - 20, (1 << 63) - 20];
+    // Twenty steps.
+    const BELOW: u64 = 20 * size_of::<usize>() as u64;
+    const STARTS: [u64; 3] = [(1 << 31) - BELOW, (1 << 32) - BELOW, (1 << 63) - BELOW];
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     STARTS[NEXT.fetch_add(1, Ordering::Relaxed) % STARTS.len()]
 }
