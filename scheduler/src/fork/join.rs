@@ -268,7 +268,14 @@ where
 {
     // SAFETY: what follows gets the job back or waits for its latch before the caller's frame, where
     // it is, ends, also when `a` panics; the closures and their values are `Send`; called once.
-    let a = seated.push_at(index, unsafe { job.as_job_ref() }.into_fork(), a);
+    let fork = unsafe { job.as_job_ref() }.into_fork();
+    let a = if const { size_of::<A>() <= 2 * size_of::<usize>() } {
+        seated.push_at(index, fork, a)
+    } else {
+        // In memory, where it would be copied, on every path.
+        seated.push_at(index, fork, ());
+        a
+    };
     // Caught and not guarded by a destructor: while it waits, the worker runs other jobs, which
     // must not find the thread panicking.
     let value_a = match unwind::catch(|| KA::run(a, seated)) {
