@@ -5,7 +5,7 @@
 
 mod support;
 
-use scheduler::{Shutdown, Task, ThreadPool, spawn};
+use scheduler::{JoinHandle, Shutdown, Task, ThreadPool, spawn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use support::sync::{Arc, Mutex, thread};
 use support::{Stuck, each_size, each_size_from_two, pool, usable, wait_until, watchdog};
@@ -136,6 +136,91 @@ fn what_lies_behind_a_stuck_closure_is_handed_back_in_order() {
         queued.into_iter().for_each(Task::run);
         assert!(order.lock().unwrap().iter().copied().eq(0..50));
         stuck.release();
+    });
+}
+
+/// A closure may hold the handle of an older one, and wait for it when it is dropped: for one that the same worker
+/// has taken along.
+#[test]
+fn a_cancelled_closure_may_wait_for_an_older_one() {
+    struct Waits(Option<JoinHandle<()>>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            assert!(self.0.take().unwrap().join().unwrap_err().is_shut_down());
+        }
+    }
+    each_size("a_cancelled_closure_may_wait_for_an_older_one", |workers| {
+        for round in 0..50 {
+            let pool = pool(workers);
+            let stuck = Stuck::new(&pool, workers);
+            for _ in 0..20 * workers {
+                let waits = Waits(Some(pool.spawn(|| unreachable!())));
+                pool.execute(move || drop(waits)).unwrap();
+            }
+            let mut others = 0;
+            let report = thread::scope(|s| {
+                let shutdown = s.spawn(|| pool.shutdown(Shutdown::CancelQueued));
+                // Sometimes the workers come for them just then.
+                if round % 2 == 0 {
+                    wait_until(|| format!("{pool:?}").contains("queued: 0,"));
+                } else {
+                    while pool.try_spawn(|| ()).is_ok() {
+                        others += 1;
+                    }
+                }
+                stuck.release();
+                shutdown.join().unwrap()
+            });
+            assert_eq!(report.cancelled, 40 * workers + others);
+        }
+    });
+}
+
+/// The others always find something newer, so nobody becomes idle.
+#[test]
+fn what_lies_behind_a_stuck_closure_runs_though_nobody_is_idle() {
+    each_size_from_two("what_lies_behind_a_stuck_closure_runs_though_nobody_is_idle", |workers| {
+        for _ in 0..3 {
+            let pool = pool(workers);
+            let stop = AtomicBool::new(false);
+            let behind = Arc::new(AtomicUsize::new(0));
+            let (queued, newer) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let stuck = Stuck::new(&pool, workers);
+            let released = Arc::new(AtomicBool::new(false));
+            let awaited = Arc::clone(&released);
+            pool.execute(move || wait_until(|| awaited.load(SeqCst))).unwrap();
+            thread::scope(|s| {
+                s.spawn(|| {
+                    // Enough for each worker to take sixteen at a time.
+                    while !stop.load(SeqCst) {
+                        if queued.load(SeqCst) > 200 * workers {
+                            thread::yield_now();
+                            continue;
+                        }
+                        let (queued, newer) = (Arc::clone(&queued), Arc::clone(&newer));
+                        queued.fetch_add(1, SeqCst);
+                        let closure = move || {
+                            newer.fetch_add(1, SeqCst);
+                            (0..1000).for_each(|_| std::hint::spin_loop());
+                            queued.fetch_sub(1, SeqCst);
+                        };
+                        pool.execute(closure).unwrap();
+                    }
+                });
+                for _ in 0..40 {
+                    let behind = Arc::clone(&behind);
+                    pool.execute(move || _ = behind.fetch_add(1, SeqCst)).unwrap();
+                }
+                wait_until(|| queued.load(SeqCst) > 100 * workers);
+                stuck.release();
+                // It takes some hundred of the newer ones.
+                wait_until(|| behind.load(SeqCst) == 40 || newer.load(SeqCst) > 50_000);
+                stop.store(true, SeqCst);
+            });
+            let behind = behind.load(SeqCst);
+            released.store(true, SeqCst);
+            assert_eq!(behind, 40);
+        }
     });
 }
 

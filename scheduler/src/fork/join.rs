@@ -240,12 +240,13 @@ where
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
     let closure = unsafe { plain.take_closure() };
+    // Before there is room: a subscriber is asked, which may push something itself.
+    let span = span::Context::current();
     if make_room(seated) == Forks::Plain {
         let job = StackJob::of::<K>(closure);
         return fork_at::<K, K, _, _, _, _>(seated, seated.next_index(), &job, a);
     }
-    let (task, span) = (Carried::of(seated), span::Context::current());
-    let carrying = Carrying { task, span, closure };
+    let carrying = Carrying { task: Carried::of(seated), span, closure };
     let job = StackJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }

@@ -237,14 +237,13 @@ impl Registry {
     /// Drops the roots that are queued now, taking from the queues as a thief would; forks go on
     /// to the global queue. The lifecycle is cancelling, so that running a root drops it; so what is
     /// on its way from one queue to another is dropped when its turn comes.
-    ///
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
         self.each_queued_root(&mut |job| job.run());
     }
 
     /// Takes the spawned closures back that are queued now. Installed ones stay, for somebody waits for
-    /// them; so do those that a worker has just picked.
+    /// them; so do those that a worker is just taking, up to a batch of each.
     pub(crate) fn take_back(&self) -> Vec<Orphan> {
         let mut orphans = Vec::new();
         self.each_queued_root(&mut |job| match Entry::from_job(job).map(Entry::orphan) {
@@ -267,11 +266,17 @@ impl Registry {
             heavy();
         }
         let forces = !self.sleep.word().peek().eager();
-        if forces && !fault::is(Fault::CancelSkipsBatches) {
-            (0..self.len()).for_each(|index| self.take_batch(self.batch(index), root));
-        }
-        // Before the heads, while no fork has been moved there.
+        let batches = |root: &mut dyn FnMut(JobRef)| {
+            if forces && !fault::is(Fault::CancelSkipsBatches) {
+                (0..self.len()).for_each(|index| self.take_batch(self.batch(index), root));
+            }
+        };
+        // They are older than what is in the queue that they come from.
+        batches(root);
+        // Before the heads, whose forks move there.
         self.take_roots(self.injector.len(), || self.injector.steal(), root);
+        // Some may have been taken out of it meanwhile.
+        batches(root);
         for (index, slot) in self.slots().enumerate() {
             let head = self.head(index);
             // The head first: jobs move from there to the tail.
@@ -287,8 +292,8 @@ impl Registry {
         }
     }
 
-    /// What a worker has taken out of the global queue for later. It is older than what is there, and
-    /// comes out newest first.
+    /// What a worker has taken out of the global queue for later. It comes out newest first, and is gone
+    /// through in the order of its submission: a closure that is dropped may wait for the end of an older one.
     fn take_batch(&self, batch: &Batch, root: &mut dyn FnMut(JobRef)) {
         let force = || {
             let top = batch.top();

@@ -1,6 +1,6 @@
 //! A worker's seat: what its forks touch, in one place, so that one register finds all of it.
 //!
-//! Others reach the head alone, whose protocol is in `queue/head.rs`. The cells beside it belong to
+//! Others reach the head and the batch alone, whose protocol is in `queue/head.rs`. The cells beside it belong to
 //! the worker's thread, and there is no protocol: they are read and written through [`Seated`]
 //! only, and that never leaves its thread.
 
@@ -53,7 +53,7 @@ struct Own {
     task: Cell<Carried>,
 }
 
-// SAFETY: `own` is used by the thread of the worker alone (`Seated::new`, 1), the head by any.
+// SAFETY: `own` is used by the thread of the worker alone (`Seated::new`, 1), head and batch by any.
 unsafe impl Sync for Seat {}
 // SAFETY: as above; the pointers are followed by that thread only.
 unsafe impl Send for Seat {}
@@ -339,7 +339,7 @@ impl<'w> Seated<'w> {
     ///
     /// The index tells. If the fork left at the oldest end, `top` is past it. If what ran since the
     /// push has waited for something, and run this very fork meanwhile, no other job was pushed in
-    /// its place: `top` was moved past it then ([`Worker::take_local`]).
+    /// its place: `top` was moved past it then (`Worker::use_up_index`).
     #[inline(always)]
     pub(crate) fn pop(self, index: u64) -> Pop {
         let head = self.head();

@@ -10,8 +10,9 @@ pub(crate) struct Stops<'a> {
     abort: Option<AbortFlag<'a>>,
     /// By what it belongs to, beside the pool.
     owner: Option<&'a AtomicBool>,
-    /// Not 0: it has asked whether it is. Of no protocol: what begins after that, and because of what
-    /// comes after that, sees it.
+    /// Not 0: it has asked whether it is. Several threads may write that, always the same. Of no protocol: a
+    /// thread that begins a piece of it, or takes one up again after a wait, because of what came after the
+    /// question, sees it.
     asks: Counter,
 }
 

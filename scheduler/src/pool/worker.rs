@@ -7,6 +7,7 @@
 
 mod injected;
 
+use self::injected::Batches;
 use super::bundle;
 use super::carried::{Carried, put_away};
 use super::registry::Registry;
@@ -40,6 +41,7 @@ pub(crate) struct Worker {
     picks: Cell<u32>,
     /// So many more injected jobs may be taken without a look at the other workers' queues.
     streak: Cell<u32>,
+    batches: Batches,
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
     stamina: Stamina,
@@ -79,6 +81,7 @@ impl Worker {
             rng: XorShift32::new(index),
             picks: Cell::new(start::PICKS),
             streak: Cell::new(0),
+            batches: Batches::new(),
             forced_from: Cell::new(None),
             stamina: Stamina::new(),
             tops: (0..registry.len()).map(|_| Cell::default()).collect(),
@@ -319,7 +322,8 @@ impl Worker {
             return None;
         }
         let injected = || self.take_batched().or_else(|| self.take_injected());
-        self.take_inbox().or_else(injected).or_else(|| self.take_own_oldest())
+        let job = self.take_inbox().or_else(|| self.take_stranded());
+        job.or_else(injected).or_else(|| self.take_own_oldest())
     }
 
     /// Whether the job that runs may go on with what could be a job of its own. That counts as a pick, so

@@ -296,6 +296,11 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         (self.bottom.load(Ordering::Relaxed).saturating_sub(top) / STEP) as usize
     }
 
+    /// Thief. The index that the owner was going to go on at, a moment ago.
+    pub(crate) fn next_index_for_thief(&self) -> u64 {
+        self.bottom.load(Ordering::Relaxed)
+    }
+
     /// Thief. What [`force`](Self::force) needs, to be read before the thief's `heavy`.
     pub(crate) fn top(&self) -> u64 {
         // Relaxed: the `heavy` that follows orders it before the read of `bottom`.

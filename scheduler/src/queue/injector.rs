@@ -211,7 +211,8 @@ impl Injector {
         }
         let offset = index % LAP;
         let n = wanted(there).clamp(1, there).min(CAP - offset);
-        // Ordering: AcqRel: a taker that reads this has what the takers before it have seen of the tail.
+        // Ordering: AcqRel: a taker that reads this has what those before it had read of the tail from its own
+        // word. (One that went by `seen` has read less; then it finds fewer than there are.)
         let claim = self.head.end.index.compare_exchange(
             index,
             index + n,

@@ -28,7 +28,7 @@ use std::time::Duration;
 /// abort, and the shutdown of an executor, are seen in what the closure runs in a [`scope`](crate::scope), a
 /// [`broadcast`](crate::broadcast) or an [`install`](crate::ThreadPool::install); and in the branches of
 /// a [`join`](crate::join()), or of a [`Context`](crate::Context), that are forked after the closure has
-/// asked for the first time. So ask once at the beginning. (A branch that is forked before sees it if its own worker
+/// asked for the first time, itself or in something that it has waited for. So ask once at the beginning. (A branch that is forked before sees it if its own worker
 /// comes to it at last, and not if another one has stolen it.) From the first question on, a
 /// fork costs some nanoseconds more, as it does in a task with a token; closures that never ask pay
 /// nothing.

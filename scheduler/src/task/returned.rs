@@ -88,8 +88,8 @@ impl ThreadPool {
     /// `shutdown_now` of its own. This does not wait for them: that is for
     /// [`shutdown`](Self::shutdown), or the pool's drop, afterwards.
     ///
-    /// A closure that a worker picks, or another thread submits, at this very moment may run instead of
-    /// being handed back; none is lost.
+    /// Closures that a worker takes (up to sixteen together), or another thread submits, at this very
+    /// moment may run instead of being handed back; none is lost.
     ///
     /// # On a worker
     ///

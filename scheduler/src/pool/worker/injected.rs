@@ -4,14 +4,56 @@
 //! job lies where a head has its newest: so the worker takes them in the order of their submission,
 //! without a fence, and whoever has nothing takes the others by force. Where that is not possible, since
 //! there is no asymmetric barrier, the idle word is never quiet, and there is no batch.
+//!
+//! Its first job may take long, and the others may never be idle. So a worker takes several only while what it
+//! took together before was done soon, and looks now and then whether another's batch stands still: it takes
+//! from that as if it were idle.
 
 use super::{Role, Worker};
 use crate::job::JobRef;
 use crate::queue::Steal;
 use crate::span;
-use crate::sync::asymmetric::light_owner;
+use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
-use crate::sync::spin_loop;
+use crate::sync::{Instant, spin_loop};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// If what was taken together took no longer than this, the next may be several, too. Longer: jobs that have
+/// been taken along may wait for longer; shorter: more visits to the queue.
+const AT_ONCE: Duration = Duration::from_micros(100);
+
+/// What a worker knows of batches, its own and others'.
+#[derive(Debug)]
+pub(super) struct Batches {
+    /// When the last jobs were taken, if that is to be known.
+    taken_at: Cell<Option<Instant>>,
+    /// Whether they took long.
+    slow: Cell<bool>,
+    /// Whose batch was looked at last, and the index that its owner would go on at.
+    seen: Cell<(usize, u64)>,
+}
+
+impl Batches {
+    pub(super) fn new() -> Self {
+        Self { taken_at: Cell::new(None), slow: Cell::new(false), seen: Cell::new((0, 0)) }
+    }
+
+    /// The worker comes for more. Whether what it took before took long.
+    fn come_back(&self) -> bool {
+        if let Some(taken_at) = self.taken_at.take() {
+            self.slow.set(Instant::now() - taken_at > AT_ONCE);
+        }
+        self.slow.get()
+    }
+
+    /// It has taken `n`. The clock costs as much as a small job: it is read for several, or if jobs take long.
+    fn take(&self, n: usize) {
+        if n > 1 || self.slow.get() {
+            self.taken_at.set(Some(Instant::now()));
+        }
+    }
+}
 
 impl Worker {
     pub(super) fn take_injected(&self) -> Option<JobRef> {
@@ -55,11 +97,15 @@ impl Worker {
     /// The oldest injected job, and with it others for the batch, up to `most` in all: no more than this
     /// worker's share of what waits.
     pub(super) fn take_some_injected(&self, most: u32) -> Option<JobRef> {
+        let slow = self.batches.come_back();
+        if slow && let Some(job) = self.take_stranded() {
+            return Some(job);
+        }
         let batch = self.seated().batch();
-        let share = |there: u64| {
-            let most = if self.word().is_quiet() { batch.room().min(most.into()) } else { 1 };
-            (there / self.registry.len() as u64).min(most)
-        };
+        // One, if the jobs that are taken along would have to be looked for again.
+        let one = slow || !self.word().is_quiet() || self.registry.lifecycle().is_cancelling();
+        let most_now = if one { 1 } else { batch.room().min(most.into()) };
+        let share = |there: u64| (there / self.registry.len() as u64).min(most_now);
         let mut taken = loop {
             match self.registry.injector().claim(share) {
                 Steal::Success(taken) => break taken,
@@ -74,25 +120,60 @@ impl Worker {
             }
         };
         let n = taken.len();
+        self.batches.take(n);
         self.counters().steals_injected.add(n as u64);
         self.streak.set(most - n as u32);
         (0..n).for_each(|_| span::steals("injector"));
-        if n > 1 {
-            // The newest first, since they are taken from that end.
-            for index in (1..n).rev() {
-                batch.push_at(batch.next_index(), taken.get(index));
-            }
-            if !fault::is(Fault::BatchNoLight) {
-                // As after a push to the head: either the load below sees a worker that is about to sleep,
-                // or its forced steal sees the batch.
-                light_owner();
-            }
-            if !self.word().is_quiet() {
-                self.registry.sleep().announce();
-            }
-            // As after a submission.
+        if n == 1 {
+            return Some(taken.get(0));
+        }
+        // The newest first, since they are taken from that end.
+        for index in (1..n).rev() {
+            batch.push_at(batch.next_index(), taken.get(index));
+        }
+        if !fault::is(Fault::BatchNoLight) {
+            // As after a push to the head: either the load below sees a worker that is about to sleep,
+            // or its forced steal sees the batch. As after a submission as well: either the look at the
+            // lifecycle sees that the pool is cancelled, or who cancels sees the batch.
+            light_owner();
+        }
+        if !self.word().is_quiet() {
+            self.registry.sleep().announce();
+        }
+        if self.registry.lifecycle().is_cancelling() {
+            // With the first as well: a closure that is dropped may wait for the end of any other.
+            batch.push_at(batch.next_index(), taken.get(0));
+            drop(taken);
             self.registry.settle_root();
+            return self.take_batched();
         }
         Some(taken.get(0))
+    }
+
+    /// A job that another worker has taken along, and has not begun since this worker looked before: it may be
+    /// stuck in what it runs, and all others be too busy to become idle.
+    pub(super) fn take_stranded(&self) -> Option<JobRef> {
+        let workers = self.registry.len();
+        let (mut victim, seen) = self.batches.seen.get();
+        let batch = self.registry.batch(victim);
+        let next = batch.next_index_for_thief();
+        if victim != self.index && next == seen && batch.len_for_thief() != 0 {
+            let tops = self.tops_of(victim);
+            heavy();
+            return match batch.force(tops[1]) {
+                Steal::Success(job) => Some(self.forced(job, victim)),
+                Steal::Empty | Steal::Retry => None,
+            };
+        }
+        // On to the next that has any.
+        for _ in 0..workers {
+            victim = (victim + 1) % workers;
+            let batch = self.registry.batch(victim);
+            if victim != self.index && batch.len_for_thief() != 0 {
+                self.batches.seen.set((victim, batch.next_index_for_thief()));
+                break;
+            }
+        }
+        None
     }
 }
