@@ -134,6 +134,7 @@ models! {
         last_root_against_close: Some(3),
         leaving_root_against_two_closers: Some(3),
         leaving_root_after_a_refusal: Some(3),
+        leaving_root_after_an_executors_refusal: Some(3),
         cancelled_root_against_close: None,
         report_against_a_root_that_ends: None,
         sites_against_a_root_that_ended: None,

@@ -4,7 +4,7 @@ use super::rig::{join, spawn};
 use crate::job::cell::Fate;
 use crate::pool::gate::{Gate, Passage, Stripe};
 use crate::pool::running::Running;
-use crate::sync::{AtomicBool, Ordering, UnsafeCell};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, UnsafeCell};
 use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
@@ -85,6 +85,28 @@ pub(super) fn leaving_root_after_a_refusal() {
         }
         leaver.leave(0);
     });
+    let closing = roots.gate.close();
+    roots.end_if(closing.passage);
+    join(leaver);
+    assert!(!refused.get() || closing.before.roots() == 1);
+    assert!(roots.told.get());
+}
+
+/// A root leaves once an executor has refused something, which it does a little before the gate: it was inside
+/// when that was closed.
+pub(super) fn leaving_root_after_an_executors_refusal() {
+    let roots = Roots::new();
+    assert!(roots.enter(0));
+    let refuses = Arc::new(Mutex::new(false));
+    let (leaver, its) = (Rc::clone(&roots), Arc::clone(&refuses));
+    let refused = Rc::new(Cell::new(false));
+    let seen = Rc::clone(&refused);
+    let leaver = spawn(move || {
+        seen.set(*its.lock().unwrap());
+        leaver.leave(0);
+    });
+    roots.gate.announce();
+    *refuses.lock().unwrap() = true;
     let closing = roots.gate.close();
     roots.end_if(closing.passage);
     join(leaver);

@@ -107,6 +107,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("GateCloseNoRelease", "leaving_root_after_a_refusal"),
     Seeded::new("GateRefusesRelaxed", "leaving_root_after_a_refusal"),
     Seeded::new("GateLeaveLooksNot", "leaving_root_after_a_refusal"),
+    Seeded::new("GateAnnouncesNot", "leaving_root_after_an_executors_refusal"),
     Seeded::new("SitesRelaxed", "sites_against_a_root_that_ended"),
     Seeded::new("SitesEndRelaxed", "sites_against_a_root_that_ended"),
     Seeded::new("SitesReadRelaxed", "sites_against_a_root_that_ended"),

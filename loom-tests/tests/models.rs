@@ -136,6 +136,7 @@ models! {
     last_root_against_close,
     leaving_root_against_two_closers,
     leaving_root_after_a_refusal,
+    leaving_root_after_an_executors_refusal,
     cancelled_root_against_close,
     report_against_a_root_that_ends,
     sites_against_a_root_that_ended,

@@ -27,7 +27,8 @@
 //! - The stripes are not closed at one moment. So that the sum is what was inside when the first
 //!   root was refused, a flag is raised before, and who sees it leaves by the rest, whether its stripe
 //!   is closed yet or not. Who leaves after it has learnt of a refusal does see it: the flag comes
-//!   before the bit that was the reason, and a refused root acquires that.
+//!   before the bit that was the reason, and a refused root acquires that. Executors refuse a little
+//!   earlier, under locks of their own: the close is [announced](Gate::announce) before they are told.
 //! - A root that was cancelled is counted as such in the same step in which it leaves the rest: of
 //!   two readings of it, the difference says exactly what became of the roots.
 //! - Whoever brings the rest to 0, by closing or by leaving, ends the workers. Who leaves while the
@@ -60,7 +61,7 @@ pub(crate) struct Gate {
     /// Those of the threads that are no workers, then one for each worker.
     stripes: Box<[CachePadded<AtomicU64>]>,
     rest: CachePadded<AtomicU64>,
-    /// Raised before the first stripe is closed.
+    /// Raised before the first stripe is closed, and before anybody else refuses because of it.
     closing: AtomicBool,
     /// Whether the stripes are closed. Held by the one who closes them.
     closed: Mutex<bool>,
@@ -192,6 +193,14 @@ impl Gate {
             Passage::LastOut
         } else {
             Passage::Done
+        }
+    }
+
+    /// It is about to close: who leaves from now on counts as inside when it did.
+    pub(crate) fn announce(&self) {
+        if !fault::is(Fault::GateAnnouncesNot) {
+            // Relaxed: handed on by the locks of those who are told next, and refuse.
+            self.closing.store(true, Ordering::Relaxed);
         }
     }
 

@@ -199,6 +199,11 @@ impl Lifecycle {
         self.gate.leave(stripe, fate)
     }
 
+    /// A shutdown begins, and new roots will be refused.
+    pub(crate) fn announce_close(&self) {
+        self.gate.announce();
+    }
+
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
         self.note_close();

@@ -366,7 +366,8 @@ impl Registry {
 
     /// Refuses new roots from now on, and tells delayed work. Says what the gate had counted before.
     pub(crate) fn close(&self) -> Tally {
-        // Before the gate closes: each of their closures becomes a root.
+        // Before the gate closes: each of their closures becomes a root. They refuse from then on, too.
+        self.lifecycle.announce_close();
         self.fronts.close();
         let closing = self.lifecycle.close();
         self.pass(closing.passage);

@@ -101,6 +101,7 @@ faults! {
     GateCloseNoRelease: "pool: the gate is closed with Acquire alone",
     GateRefusesRelaxed: "pool: a refused root does not acquire the reason",
     GateLeaveLooksNot: "pool: a root leaves by its stripe although the gate is being closed",
+    GateAnnouncesNot: "pool: executors refuse before those who leave can know that the gate will be closed",
     GateStripeRelaxed: "pool: a root leaves an open gate relaxed",
     GateSumNoAcquire: "pool: the closer adds the sum of the stripes with Release alone",
     GateSumNoRelease: "pool: the closer adds the sum of the stripes with Acquire alone",

@@ -234,6 +234,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("LimitLooksFirst", "as above: no program has a set with a limit"),
     ("LimitKeepsTicket", "as above"),
     ("GateLeaveLooksNot", "a report is off by one: loom's model looks at the figures"),
+    ("GateAnnouncesNot", "a report is off by one: loom's model looks at the figures"),
     ("SlabForgetsUncarved", "cells come from the system here"),
     ("SlabForgetsReturns", "cells come from the system here"),
     ("HeldRootUncounted", "no program opens a scope in place while its pool ends; loom's do"),
