@@ -23,12 +23,14 @@ pub(super) struct Leased {
 #[derive(Clone, Copy, Debug)]
 struct Granted {
     at_most: usize,
+    /// What was left of it when somebody looked last, and for how many looks it has been that.
     seen: Option<Left>,
+    looks: usize,
 }
 
 impl Leased {
     pub(super) fn new(workers: usize) -> Self {
-        let of = vec![Granted { at_most: 0, seen: None }; workers].into();
+        let of = vec![Granted { at_most: 0, seen: None, looks: 0 }; workers].into();
         Self { at_most: 0, oldest: 0, of }
     }
 
@@ -84,7 +86,7 @@ impl<E> Leases<E> {
             known.oldest = entries.peek().map_or(0, |(number, _)| *number);
         }
         known.at_most += entries.len();
-        known.of[worker] = Granted { at_most: entries.len(), seen: None };
+        known.of[worker] = Granted { at_most: entries.len(), seen: None, looks: 0 };
         // SAFETY: (1) the caller has what the lock guards; (2) it has been ended; (3) `Queue::next` sees to
         // that.
         unsafe { self.0[worker].grant(entries) };
@@ -104,17 +106,21 @@ impl<E> Leases<E> {
         }
     }
 
-    /// Whether there is one of which none has been begun since this was asked for the last time.
+    /// Whether there is one of which none has been begun while this was asked as often as there are workers, and
+    /// twice at least. All of them ask, so two looks in a row can be a moment apart.
     pub(super) fn stands_still(&self, known: &mut Leased) -> bool {
         if known.is_none() {
             return false;
         }
-        let mut stands_still = false;
+        let (mut stands_still, patience) = (false, self.len().max(2));
         for (granted, lease) in known.of.iter_mut().zip(&self.0) {
             if granted.at_most != 0 {
                 let left = lease.left();
-                stands_still |= left.len() != 0 && granted.seen == Some(left);
-                granted.seen = Some(left);
+                if granted.seen.replace(left) != Some(left) {
+                    granted.looks = 0;
+                }
+                granted.looks += 1;
+                stands_still |= left.len() != 0 && granted.looks >= patience;
             }
         }
         stands_still
@@ -145,5 +151,42 @@ impl<E> Leases<E> {
         known.at_most = 0;
         back.sort_unstable_by_key(|(number, _)| *number);
         back.into_iter().rev().for_each(|entry| entries.push_front(entry));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Leased, Leases};
+    use std::collections::VecDeque;
+
+    /// How many looks it takes, after none or one of two entries has been begun.
+    fn looks(workers: usize, begins: bool) -> usize {
+        let (leases, mut known) = (Leases::new(workers), Leased::new(workers));
+        leases.grant(&mut known, 0, vec![(0, 'a'), (1, 'b')].into_iter());
+        if begins {
+            assert!(!leases.stands_still(&mut known));
+            assert_eq!(leases.begin(0), Some('a'));
+        }
+        let looks = 1 + (0..).take_while(|_| !leases.stands_still(&mut known)).count();
+        let mut back = VecDeque::new();
+        leases.revoke(&mut known, &mut back);
+        assert_eq!(back.len(), 2 - usize::from(begins));
+        assert!(known.is_none() && !leases.stands_still(&mut known));
+        looks
+    }
+
+    #[test]
+    fn a_lease_stands_still_after_a_look_of_each_worker() {
+        for (workers, expected) in [(1, 2), (2, 2), (3, 3), (16, 16)] {
+            assert_eq!([looks(workers, false), looks(workers, true)], [expected; 2]);
+        }
+    }
+
+    #[test]
+    fn a_lease_of_which_all_has_been_begun_does_not_stand_still() {
+        let (leases, mut known) = (Leases::new(2), Leased::new(2));
+        leases.grant(&mut known, 0, vec![(0, 'a')].into_iter());
+        assert_eq!(leases.begin(0), Some('a'));
+        assert!((0..9).all(|_| !leases.stands_still(&mut known)));
     }
 }
