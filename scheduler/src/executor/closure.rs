@@ -65,7 +65,7 @@ impl<'a> Origin<'a> {
             return unsafe { cell::detached(closure, owner) };
         }
         let Self { core, span, site, at, .. } = self;
-        let (f, core) = (span.closure(f), Some(NonNull::from(&**core)));
+        let (f, core) = (span.closure(f), Some(pointer(core)));
         // The time is left out where nobody wants it, so that the cell of a small closure is one cache line.
         match at {
             // SAFETY: as above.
@@ -82,9 +82,7 @@ impl<'a> Origin<'a> {
     {
         let Self { core, span, number, site, at } = self;
         let f = span.closure(f);
-        let pointer = Arc::as_ptr(core).cast_mut();
-        // SAFETY: an `Arc` is not null.
-        let core = unsafe { NonNull::new_unchecked(pointer) };
+        let core = pointer(core);
         let stay = number.map(|number| Stay { core, number });
         let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };
         let closure = move || {
@@ -95,6 +93,12 @@ impl<'a> Origin<'a> {
         };
         (closure, Admission { core, role, site, at })
     }
+}
+
+/// As the `Arc` has it, so that a reference can be made of it: a `&Core` does not reach the counts.
+fn pointer(core: &Arc<Core>) -> NonNull<Core> {
+    // SAFETY: an `Arc` is not null.
+    unsafe { NonNull::new_unchecked(Arc::as_ptr(core).cast_mut()) }
 }
 
 /// A queued closure's own sign that it is queued, dropped with it if it does not run. The core is kept for it.

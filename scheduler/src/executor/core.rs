@@ -33,6 +33,7 @@ use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
 use std::fmt;
+use std::marker::PhantomPinned;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -58,6 +59,9 @@ pub(crate) struct Core {
     pub(super) slots: Box<[CachePadded<Slot>]>,
     counts: Mutex<Counts>,
     pub(super) built: Instant,
+    /// While one thread drops the core, another that closes the pool may still lock the queue: the `&mut` of the
+    /// drop must not say that it is alone.
+    _shared: PhantomPinned,
 }
 
 /// What one worker of the pool does for this executor.
@@ -94,6 +98,7 @@ impl Core {
             policy,
             counts: Mutex::new(Counts::default()),
             built: Instant::now(),
+            _shared: PhantomPinned,
         });
         let front: NonNull<Self> = NonNull::from(&*core);
         // SAFETY: it is removed when it is dropped.
