@@ -85,7 +85,10 @@ impl Rig {
             let mut has_run = self.run(second, &claims);
             let leased = (0..leased).map_while(|_| self.queue.begin(0));
             leased.for_each(|id| has_run += self.run(id, &claims));
-            self.follow(self.queue.pause(0, has_run));
+            // Nothing is left in the lease.
+            if has_run != 0 {
+                self.follow(self.queue.pause(0, || has_run));
+            }
         }
         true
     }
@@ -101,7 +104,7 @@ impl Rig {
 
     /// The entry that the first worker goes on with, and how many it is leased: so many together.
     fn go_on(&self, has_run: usize, more: usize) -> Option<(usize, usize)> {
-        let next = self.queue.next(0, has_run, more);
+        let next = self.queue.next(0, || has_run, more);
         self.follow(next.after);
         Some((next.entry?, next.leased))
     }
@@ -219,7 +222,7 @@ pub(super) fn two_blocked_against_take() {
 pub(super) fn block_against_close() {
     let rig = Rig::full();
     let closer = Rc::clone(&rig);
-    let closer = spawn(move || closer.follow(closer.queue.close().1));
+    let closer = spawn(move || closer.follow(closer.queue.close(|| 0).1));
     assert!(!rig.block(1));
     join(closer);
     rig.finish();
@@ -232,7 +235,7 @@ pub(super) fn push_against_close() {
     let pusher = spawn(move || {
         pusher.push(0, None);
     });
-    rig.follow(rig.queue.close().1);
+    rig.follow(rig.queue.close(|| 0).1);
     let (entries, after) = rig.queue.take_all(false);
     rig.follow(after);
     entries.iter().for_each(|_| rig.cancel());
@@ -347,7 +350,7 @@ pub(super) fn take_back_against_take() {
     assert!(rig.push(0, None) && rig.push(1, None));
     let worker = Rc::clone(&rig);
     let worker = spawn(move || while worker.redeem() {});
-    rig.follow(rig.queue.close().1);
+    rig.follow(rig.queue.close(|| 0).1);
     let (entries, after) = rig.queue.take_all(false);
     rig.follow(after);
     entries.iter().for_each(|_| rig.follow(rig.queue.cancelled()));
@@ -397,7 +400,7 @@ pub(super) fn a_ticket_against_a_waiting_lease() {
         waits.wait();
         let has_run = worker.run(1, |_| true);
         assert_eq!(worker.queue.begin(0), None, "it has been taken back");
-        worker.follow(worker.queue.pause(0, has_run));
+        worker.follow(worker.queue.pause(0, || has_run));
     });
     while let Some(entry) = rig.start(1) {
         let has_run_now = entry.map_or(0, |id| rig.run(id, |_| true));
@@ -419,7 +422,7 @@ pub(super) fn a_ticket_against_a_lease() {
     let worker = spawn(move || {
         let mut has_run = worker.run(1, |_| true);
         has_run += worker.queue.begin(0).map_or(0, |id| worker.run(id, |_| true));
-        worker.follow(worker.queue.pause(0, has_run));
+        worker.follow(worker.queue.pause(0, || has_run));
     });
     while let Some(entry) = rig.start(1) {
         let has_run = entry.map_or(0, |id| rig.run(id, |_| true));
@@ -448,7 +451,7 @@ pub(super) fn block_against_a_lease() {
         });
         waits.wait();
         has_run += second.map_or(0, |id| worker.run(id, |_| true));
-        worker.follow(worker.queue.pause(0, has_run));
+        worker.follow(worker.queue.pause(0, || has_run));
     });
     assert!(rig.block(6));
     // SAFETY: the `Arc` keeps the latch alive during the call.

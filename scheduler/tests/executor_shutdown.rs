@@ -493,3 +493,98 @@ fn timings_are_kept_if_they_are_asked_for() {
         assert_eq!((untimed.queue_wait, untimed.run_time), (None, None));
     });
 }
+
+/// Closures of an executor on one worker, which takes the short ones several at a time.
+const N: usize = 30;
+
+/// Queues `N` closures, each of which does what `run` says for its number.
+fn queue(pool: &ThreadPool, executor: &Executor, run: impl Fn(usize) + Send + Sync + 'static) {
+    let stuck = Stuck::new(pool, 1);
+    let run = Arc::new(run);
+    for number in 0..N {
+        let run = Arc::clone(&run);
+        executor.execute(move || run(number)).unwrap();
+    }
+    stuck.release();
+}
+
+/// Whenever the worker tells the queue of it.
+#[test]
+fn what_had_ended_is_not_in_the_report() {
+    watchdog("what_had_ended_is_not_in_the_report", || {
+        for place in 0..N {
+            let pool = pool(1);
+            let executor = executor(&pool);
+            let (began, has_begun) = mpsc::channel();
+            let of_closure = executor.clone();
+            queue(&pool, &executor, move |number| {
+                if number == place {
+                    began.send(()).unwrap();
+                    wait_until(|| of_closure.is_shut_down());
+                }
+            });
+            has_begun.recv().unwrap();
+            let report = executor.shutdown(Shutdown::Drain);
+            assert_eq!((report.ran, report.cancelled), (N - place, 0));
+        }
+    });
+}
+
+/// Even if their worker is stuck, and has not told the queue of it.
+#[test]
+fn what_has_ended_since_is_in_the_report() {
+    watchdog("what_has_ended_since_is_in_the_report", || {
+        for place in (1..N / 2).step_by(3) {
+            let pool = pool(1);
+            let executor = executor(&pool);
+            let released = Arc::new(AtomicBool::new(false));
+            let (began, has_begun) = mpsc::channel();
+            let (of_closure, release) = (executor.clone(), Arc::clone(&released));
+            queue(&pool, &executor, move |number| {
+                if number == 0 {
+                    began.send(()).unwrap();
+                    wait_until(|| of_closure.is_shut_down());
+                } else if number == place {
+                    wait_until(|| release.load(SeqCst));
+                }
+            });
+            has_begun.recv().unwrap();
+            // Whatever has ended by then, none is forgotten.
+            let report = executor.shutdown(Shutdown::DrainFor(100 * MS));
+            released.store(true, SeqCst);
+            assert_eq!(report.ran + report.cancelled + report.stragglers.len(), N, "{report:?}");
+            usable(&pool);
+        }
+    });
+}
+
+/// A closure that submits to its full executor runs others on top of it, which have ended when it goes on.
+#[test]
+fn what_ran_on_top_of_a_closure_is_not_in_the_pools_report() {
+    watchdog("what_ran_on_top_of_a_closure_is_not_in_the_pools_report", || {
+        let pool = pool(1);
+        let executor = Executor::builder(&pool)
+            .queue_capacity(1)
+            .on_full(RejectionPolicy::Block)
+            .build()
+            .unwrap();
+        let (many, has_run_many) = mpsc::channel();
+        let of_closure = executor.clone();
+        let closure = move || {
+            for number in 0.. {
+                if number == 100 {
+                    many.send(()).unwrap();
+                }
+                if let Err(rejected) = of_closure.execute(|| ()) {
+                    assert_eq!(rejected.reason(), RejectedReason::ShutDown);
+                    return;
+                }
+            }
+        };
+        executor.execute(closure).unwrap();
+        has_run_many.recv().unwrap();
+        let report = pool.shutdown(Shutdown::Drain);
+        // It, what is queued, and perhaps what was about to run on top of it.
+        assert!((2..=3).contains(&report.ran) && report.cancelled == 0, "{report:?}");
+    });
+}

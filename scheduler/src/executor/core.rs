@@ -174,12 +174,22 @@ impl Core {
         after.keeper
     }
 
-    /// Refuses what comes from now on. What there was just before.
+    /// Refuses what comes from now on. What there was just before, without what had ended.
     pub(super) fn close(&self) -> Figures {
         self.life.note_close();
-        let (before, after) = self.queue.close();
+        let (before, after) = self.queue.close(|| self.untold());
         drop(self.follow(after));
         before
+    }
+
+    /// Of this moment, without what has ended.
+    pub(super) fn not_ended(&self) -> Figures {
+        self.queue.figures_without(|| self.untold())
+    }
+
+    /// Closures that have run, and of which the queue has not been told. Under its lock.
+    fn untold(&self) -> usize {
+        self.slots().map(|slot| slot.has_run.get() as usize).sum()
     }
 
     /// A closure has ended that did not run.
@@ -205,7 +215,7 @@ impl Core {
             return;
         }
         let worker = this.registry.own_worker();
-        // On top of something that waits: it wants to go on.
+        // On top of something that waits, one entry has to do: what waits wants to go on.
         let alone = worker.is_none_or(Worker::is_inside_a_root);
         let Redeemed { entry, again, after } = this.queue.redeem(worker.map(Worker::index));
         if again {
@@ -217,18 +227,18 @@ impl Core {
         let slot = &*this.slots[worker.index()];
         slot.redeeming.add(1);
         entry.into_job().run();
-        if !alone {
-            this.run_on(worker, slot);
-        }
+        let leaves = !alone && this.run_on(worker, slot);
         slot.redeeming.set(slot.redeeming.get() - 1);
-        let has_run = slot.take_has_run();
-        if has_run != 0 && !fault::is(Fault::RedeemKeeps) {
+        if fault::is(Fault::RedeemKeeps) {
+            slot.take_has_run();
+        } else if leaves || slot.has_run.get() != 0 {
+            let has_run = || slot.take_has_run();
             drop(this.follow(this.queue.pause(worker.index(), has_run)));
         }
     }
 
-    /// After a ticket's entry, runs others for which there is no ticket.
-    fn run_on(&self, worker: &Worker, slot: &Slot) {
+    /// After a ticket's entry, runs others for which there is no ticket. Whether some are left in the lease.
+    fn run_on(&self, worker: &Worker, slot: &Slot) -> bool {
         let mut more = RUN_AT_ONCE - 1;
         let mut leased = 0;
         let mut pace = Pace { slot, since: None };
@@ -240,19 +250,21 @@ impl Core {
             }
             if entry.is_none() {
                 pace.have_run();
-                let stride = pace.stride().min(more);
-                let next = self.queue.next(worker.index(), slot.take_has_run(), stride);
+                // No more than it will get to: to leave some means to take the leases of all back.
+                let stride = pace.stride().min(more).min(1 + worker.goes_on_for());
+                let next = self.queue.next(worker.index(), || slot.take_has_run(), stride);
                 drop(self.follow(next.after));
                 (entry, leased) = (next.entry, next.leased);
                 if entry.is_some() {
                     pace.begin();
                 }
             }
-            let Some(entry) = entry else { return };
+            let Some(entry) = entry else { return false };
             more -= 1;
             worker.run(entry.into_job());
         }
         pace.have_run();
+        leased != 0
     }
 
     /// A closure that was queued has run, on that worker of the pool or on another thread.
@@ -265,7 +277,8 @@ impl Core {
         let core = unsafe { this.as_ref() };
         if let Some(worker) = worker {
             let slot = &core.slots[worker.index()];
-            if slot.redeeming.get() != 0 {
+            // Not on top of another one of the executor's, which may run any number of them before it ends.
+            if slot.redeeming.get() != 0 && !slot.running.any() {
                 // `redeem` tells the queue, and holds a reference of its own.
                 return slot.has_run.add(1);
             }
@@ -397,6 +410,7 @@ impl Drop for Core {
 }
 
 impl Slot {
+    /// Under the queue's lock, so that who looks there counts no closure twice.
     fn take_has_run(&self) -> usize {
         let has_run = self.has_run.get();
         self.has_run.set(0);

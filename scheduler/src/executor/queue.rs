@@ -24,17 +24,17 @@
 //!   worth many pushes: *untold* are those who have been given room, and will be told by then.
 //!
 //! **Tickets.** A ticket is a job in the pool that takes the oldest entry, whichever that is by then.
-//! `tickets` counts those that have not started. Invariant: there are as many as entries that wait, up to
-//! `max_tickets`, whenever the lock is free, so an entry never waits while a worker has nothing to do. A ticket
-//! that starts takes one entry; if more are left than tickets, it is put back, before the entry runs.
+//! `tickets` counts those that have not started. Invariant: there are at least as many as entries that wait, up
+//! to one for each worker, whenever the lock is free, so an entry never waits while a worker has nothing to do. A
+//! ticket that starts takes one entry; if more are left than tickets, it is put back, before the entry runs.
 //!
 //! **Leases.** A worker that has redeemed a ticket may go on with the [`next`](Queue::next) entries without
 //! one, as long as there are more entries than tickets. It takes several under one lock, and begins them
 //! one by one without it; until then they wait as the others do. Whoever needs to know how many have been
 //! begun looks (`settle`), and whoever needs an entry takes all of them back (`revoke`): who finds no other,
-//! or sees that a lease has not gone on since the last look; who stands in line, so that from then on room
-//! is given as soon as there is some; who removes one, displaces the oldest, or empties the queue. Between
-//! looks `leased` can be too high, never too low.
+//! or sees that a lease has not gone on for as many looks as there are workers; who stands in line, so that
+//! from then on room is given as soon as there is some; who removes one, displaces the oldest, or empties the
+//! queue. Between looks `leased` can be too high, never too low.
 //!
 //! **Roots.** While there are closures that have not ended, or tickets, the queue counts as one root of the
 //! pool, so that the workers do not end. When the pool [closes](Queue::pool_closes), each closure becomes a root
@@ -272,11 +272,16 @@ impl<E, K> Queue<E, K> {
     }
 
     /// After a ticket's entry, the next oldest, if there is one for which there is no ticket, and a lease
-    /// of some of the next: together `most`. So many closures have run.
-    pub(crate) fn next(&self, worker: usize, has_run: usize, most: usize) -> Next<E, K> {
+    /// of some of the next: together `most`. So many closures have run, as is asked under the lock.
+    pub(crate) fn next(
+        &self,
+        worker: usize,
+        has_run: impl FnOnce() -> usize,
+        most: usize,
+    ) -> Next<E, K> {
         let mut state = lock_patiently(&self.state);
         self.end_lease(&mut state, worker);
-        let mut after = state.has_run(has_run);
+        let mut after = state.has_run(has_run());
         if self.leases.stands_still(&mut state.leased) {
             self.revoke(&mut state);
         }
@@ -302,11 +307,11 @@ impl<E, K> Queue<E, K> {
         self.leases.begin(worker)
     }
 
-    /// That worker goes on with other work: so many closures have run.
-    pub(crate) fn pause(&self, worker: usize, has_run: usize) -> After<K> {
+    /// That worker goes on with other work: so many closures have run, as is asked under the lock.
+    pub(crate) fn pause(&self, worker: usize, has_run: impl FnOnce() -> usize) -> After<K> {
         let mut state = lock_patiently(&self.state);
         self.end_lease(&mut state, worker);
-        state.has_run(has_run)
+        state.has_run(has_run())
     }
 
     /// That many closures have run, elsewhere.
@@ -341,10 +346,11 @@ impl<E, K> Queue<E, K> {
         (removed.map(|(_, entry)| entry), told)
     }
 
-    /// Nothing goes in from now on; all who stand in line are told. The figures are those of just before.
-    pub(crate) fn close(&self) -> (Figures, After<K>) {
+    /// Nothing goes in from now on; all who stand in line are told. The figures are those of just before,
+    /// [without](Self::figures_without) so many.
+    pub(crate) fn close(&self, untold: impl FnOnce() -> usize) -> (Figures, After<K>) {
         let mut state = lock_patiently(&self.state);
-        let before = state.figures();
+        let before = state.figures().without(untold());
         state.closed = true;
         let fate = state.fate;
         let mut after = state.after(fate);
@@ -383,6 +389,12 @@ impl<E, K> Queue<E, K> {
         self.settle(&mut state);
         state.high_water = state.high_water.max(state.len());
         state.figures()
+    }
+
+    /// The figures, but for so many closures inside that have run, as is asked under the lock.
+    pub(crate) fn figures_without(&self, untold: impl FnOnce() -> usize) -> Figures {
+        let state = lock_patiently(&self.state);
+        state.figures().without(untold())
     }
 
     /// The figures, without waiting for the lock.

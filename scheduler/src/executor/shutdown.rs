@@ -62,7 +62,7 @@ impl Executor {
                 true
             }
         };
-        let now = core.queue.figures();
+        let now = core.not_ended();
         let cancelled = (now.cancelled - before.cancelled) as usize;
         ShutdownReport {
             ran: before.inside.saturating_sub(cancelled + now.inside),

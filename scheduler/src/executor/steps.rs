@@ -68,3 +68,10 @@ pub(crate) struct Figures {
     pub(crate) cancelled: u64,
     pub(crate) closed: bool,
 }
+
+impl Figures {
+    /// So many of those inside have run.
+    pub(super) fn without(self, untold: usize) -> Self {
+        Self { inside: self.inside.saturating_sub(untold), ..self }
+    }
+}

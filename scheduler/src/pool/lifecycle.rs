@@ -92,8 +92,13 @@ pub enum Shutdown {
 #[non_exhaustive]
 #[must_use]
 pub struct ShutdownReport {
-    /// Spawned and installed closures, running or queued at the call, that have run to their
+    /// Spawned, submitted and installed closures, running or queued at the call, that have run to their
     /// end (or panic).
+    ///
+    /// A worker tells its pool late, and of several at a time, of an [`Executor`](crate::Executor)'s short closures
+    /// that have ended: up to fifteen. So in a *pool's* report some of them may be in this number that had ended
+    /// just before the call; and after a deadline some may be missing, if their worker has begun one since that
+    /// does not end. An executor's own report knows of all of them.
     pub ran: usize,
     /// Those that were dropped unrun. Their handles say so.
     pub cancelled: usize,
@@ -168,8 +173,8 @@ impl Lifecycle {
         Self::in_pool(workers, workers)
     }
 
-    /// Of something with that many threads of its own to wait for, whose roots are counted by a pool's
-    /// workers.
+    /// Of something with so many workers whose end is waited for, and so many that count roots: an executor
+    /// has one of the former that stands for all of its closures, and counts no roots here.
     pub(crate) fn in_pool(workers: usize, counted_by: usize) -> Self {
         Self {
             gate: Gate::new(counted_by),

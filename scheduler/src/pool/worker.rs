@@ -337,6 +337,11 @@ impl Worker {
         goes_on
     }
 
+    /// How often [`goes_on`](Self::goes_on) will be true in a row, if nothing else is picked meanwhile.
+    pub(crate) fn goes_on_for(&self) -> usize {
+        (FAIR_INTERVAL - 1 - self.picks.get() % FAIR_INTERVAL) as usize
+    }
+
     /// The oldest job of the own deque, which newer ones could keep from running for ever.
     fn take_own_oldest(&self) -> Option<JobRef> {
         match self.registry.slot(self.index).stealer.steal() {
