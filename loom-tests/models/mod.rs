@@ -121,6 +121,7 @@ models! {
         stuck_leaf_behind_a_published_one: Some(2),
         stuck_leaf_behind_a_stolen_one: Some(3),
         stuck_behind_a_batch: Some(2),
+        stranded_job_against_its_owner: Some(3),
         stuck_leaf_without_a_barrier: Some(3),
         latch_and_claim_at_once: Some(3),
         deadline_against_a_claim: None,

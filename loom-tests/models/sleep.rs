@@ -204,6 +204,36 @@ pub(super) fn stuck_behind_a_batch() {
     ledger::all_ran(4);
 }
 
+/// A busy worker takes a job that another one has taken along, just when that one may go on with it.
+pub(super) fn stranded_job_against_its_owner() {
+    let mut rig = Rig::new(2);
+    let jobs: Vec<Job> = (0..4).map(Job::new).collect();
+    loom::stop_exploring();
+    jobs.iter().for_each(|job| rig.registry().inject(job.right()));
+    loom::explore();
+    rig.start_with(1, |worker| {
+        // The first look notes how far the owner is.
+        for _ in 0..2 {
+            if let Some(job) = worker.take_stranded() {
+                worker.run(job);
+            }
+        }
+    });
+    rig.work_here(0, |worker| {
+        let mut job = worker.steal_public(Role::Main);
+        while let Some(next) = job {
+            worker.run(next);
+            job = worker.take_batched();
+        }
+        while let Steal::Success(job) = worker.registry().injector().steal() {
+            job.run();
+        }
+        jobs.iter().for_each(Job::wait);
+    });
+    rig.stop();
+    ledger::all_ran(4);
+}
+
 /// `stuck_leaf` where there is no asymmetric barrier, so that each job is published at once.
 pub(super) fn stuck_leaf_without_a_barrier() {
     set_absent(true);

@@ -124,6 +124,7 @@ models! {
     stuck_leaf_behind_a_published_one,
     stuck_leaf_behind_a_stolen_one,
     stuck_behind_a_batch,
+    stranded_job_against_its_owner,
     stuck_leaf_without_a_barrier,
     latch_and_claim_at_once,
     deadline_against_a_claim,

@@ -24,7 +24,7 @@ use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
     Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
-    SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
+    LOOKS_FOR_STRANDED, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -322,7 +322,8 @@ impl Worker {
             return None;
         }
         let injected = || self.take_batched().or_else(|| self.take_injected());
-        let job = self.take_inbox().or_else(|| self.take_stranded());
+        let stranded = || if LOOKS_FOR_STRANDED { self.take_stranded() } else { None };
+        let job = self.take_inbox().or_else(stranded);
         job.or_else(injected).or_else(|| self.take_own_oldest())
     }
 

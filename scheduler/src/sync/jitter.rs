@@ -29,6 +29,7 @@ pub(crate) const SPINS_PER_ROUND: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 3;
 pub(crate) const INJECTED_STREAK: u32 = 2;
+pub(crate) const LOOKS_FOR_STRANDED: bool = true;
 pub(crate) const BUNDLE_SIZE: usize = 3;
 
 pub(crate) use std::thread::yield_now;

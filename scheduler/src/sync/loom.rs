@@ -100,6 +100,8 @@ pub(crate) const SEARCH_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const INJECTED_STREAK: u32 = 2;
+/// A model calls for it: in the main loop it would be some atomic operations more for each pick.
+pub(crate) const LOOKS_FOR_STRANDED: bool = false;
 pub(crate) const BUNDLE_SIZE: usize = 2;
 /// Of what counts by stripes: a worker's own and this one are enough to go wrong.
 pub(crate) const OUTSIDE_STRIPES: usize = 1;

@@ -99,6 +99,7 @@ pub(crate) const SEARCH_ROUNDS: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 2;
 pub(crate) const FAIR_INTERVAL: u32 = 5;
 pub(crate) const INJECTED_STREAK: u32 = 2;
+pub(crate) const LOOKS_FOR_STRANDED: bool = true;
 /// Half of the head makes a whole bundle and a part of one.
 pub(crate) const BUNDLE_SIZE: usize = 3;
 /// As under loom.

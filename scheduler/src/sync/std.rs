@@ -65,6 +65,9 @@ pub(crate) const FAIR_INTERVAL: u32 = 61;
 /// queues again.
 pub(crate) const INJECTED_STREAK: u32 = 16;
 
+/// Whether busy workers look for jobs that are stuck in another's batch.
+pub(crate) const LOOKS_FOR_STRANDED: bool = true;
+
 /// Jobs in a bundle. More: fewer operations on the tail; but a thief takes them all at once,
 /// and others can then take from it only one by one, by force.
 pub(crate) const BUNDLE_SIZE: usize = 64;

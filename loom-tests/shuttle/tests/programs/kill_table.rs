@@ -177,6 +177,7 @@ const ORDERINGS: &[&str] = &[
     "GateCloseNoRelease",
     "GateRefusesRelaxed",
     "BatchNoLight",
+    "StrandedNoHeavy",
     "InjectorNextRelaxed",
     "InjectorLinkRelaxed",
     "InjectorPushRelaxed",

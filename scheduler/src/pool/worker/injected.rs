@@ -90,7 +90,7 @@ impl Worker {
 
     /// The oldest job of the own batch.
     #[inline]
-    pub(super) fn take_batched(&self) -> Option<JobRef> {
+    pub(crate) fn take_batched(&self) -> Option<JobRef> {
         self.seated().batch().pop_newest()
     }
 
@@ -152,15 +152,18 @@ impl Worker {
 
     /// A job that another worker has taken along, and has not begun since this worker looked before: it may be
     /// stuck in what it runs, and all others be too busy to become idle.
-    pub(super) fn take_stranded(&self) -> Option<JobRef> {
+    pub(crate) fn take_stranded(&self) -> Option<JobRef> {
         let workers = self.registry.len();
         let (mut victim, seen) = self.batches.seen.get();
         let batch = self.registry.batch(victim);
         let next = batch.next_index_for_thief();
         if victim != self.index && next == seen && batch.len_for_thief() != 0 {
-            let tops = self.tops_of(victim);
-            heavy();
-            return match batch.force(tops[1]) {
+            let top = batch.top();
+            if !fault::is(Fault::StrandedNoHeavy) {
+                // As before any forced steal, see `queue/head.rs`.
+                heavy();
+            }
+            return match batch.force(top) {
                 Steal::Success(job) => Some(self.forced(job, victim)),
                 Steal::Empty | Steal::Retry => None,
             };
