@@ -127,7 +127,6 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("ClosingForgets", "closing_against_a_new_call"),
     Seeded::new("BatchNoLight", "stuck_behind_a_batch"),
     Seeded::new("ForceSkipsBatch", "stuck_behind_a_batch"),
-    Seeded::new("StrandedNoHeavy", "stranded_job_against_its_owner"),
     Seeded::new("InjectorNextRelaxed", "blocks_two_pushers_one_taker"),
     Seeded::new("InjectorPushRelaxed", "blocks_two_pushers_two_takers"),
     Seeded::new("InjectorClaimIgnored", "blocks_two_pushers_two_takers"),

@@ -118,7 +118,6 @@ faults! {
     ClosingForgets: "pool: what is delayed after the close is not refused",
     CancelSkipsBatches: "registry: what workers have taken from the global queue for later is not cancelled",
     BatchNoLight: "worker: injected jobs are put into the batch without `light`",
-    StrandedNoHeavy: "worker: a job that is stranded in a batch is taken without `heavy`",
     ForceSkipsBatch: "worker: no job is taken by force out of a batch",
     InjectorNextRelaxed: "injector: the next block is put in place without Release",
     InjectorLinkRelaxed: "injector: a block is linked to the one before without Release",

@@ -177,7 +177,6 @@ const ORDERINGS: &[&str] = &[
     "GateCloseNoRelease",
     "GateRefusesRelaxed",
     "BatchNoLight",
-    "StrandedNoHeavy",
     "InjectorNextRelaxed",
     "InjectorLinkRelaxed",
     "InjectorPushRelaxed",

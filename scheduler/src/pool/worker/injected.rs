@@ -159,10 +159,8 @@ impl Worker {
         let next = batch.next_index_for_thief();
         if victim != self.index && next == seen && batch.len_for_thief() != 0 {
             let top = batch.top();
-            if !fault::is(Fault::StrandedNoHeavy) {
-                // As before any forced steal, see `queue/head.rs`.
-                heavy();
-            }
+            // As before any forced steal, see `queue/head.rs`.
+            heavy();
             return match batch.force(top) {
                 Steal::Success(job) => Some(self.forced(job, victim)),
                 Steal::Empty | Steal::Retry => None,
