@@ -62,6 +62,7 @@ mod race {
     /// Values go from worker to worker, as results and through borrows. What starts where is told
     /// by relaxed operations, which order nothing.
     fn hand_over(_: bool) {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
         let pool = pool(3);
         for round in 0..500 {
             pool.install(|| {
@@ -86,8 +87,12 @@ mod race {
                 assert_eq!(value, round);
             });
             assert_eq!(*pool.spawn(move || Box::new(round)).join().unwrap(), round);
-            // Either party may be the last.
-            drop(pool.spawn(move || Box::new(round)));
+            // Either party may be the last. No submission comes between, by which the worker would be told.
+            drop(pool.spawn(move || {
+                BEGUN.store(round + 1, Relaxed);
+                Box::new(round)
+            }));
+            wait_until(|| BEGUN.load(Relaxed) > round);
         }
     }
 
