@@ -246,11 +246,14 @@ impl Registry {
     /// them; so do those that a worker is just taking, up to a batch of each.
     pub(crate) fn take_back(&self) -> Vec<Orphan> {
         let mut orphans = Vec::new();
-        self.each_queued_root(&mut |job| match Entry::from_job(job).map(Entry::orphan) {
+        let mut take = |job| match Entry::from_job(job).map(Entry::orphan) {
             Ok(Ok(orphan)) => orphans.push(orphan),
             Ok(Err(entry)) => self.inject(entry.into_job()),
             Err(job) => self.inject(job),
-        });
+        };
+        self.each_queued_root(&mut take);
+        // A worker does not see that it should leave them, as it does where the pool is being cancelled.
+        self.take_batches(self.forces(), &mut take);
         orphans
     }
 
@@ -265,18 +268,11 @@ impl Registry {
         if !fault::is(Fault::CancelNoHeavy) {
             heavy();
         }
-        let forces = !self.sleep.word().peek().eager();
-        let batches = |root: &mut dyn FnMut(JobRef)| {
-            if forces && !fault::is(Fault::CancelSkipsBatches) {
-                (0..self.len()).for_each(|index| self.take_batch(self.batch(index), root));
-            }
-        };
-        // They are older than what is in the queue that they come from.
-        batches(root);
+        let forces = self.forces();
+        // What is in them is older than the rest of the queue that it comes from.
+        self.take_batches(forces, root);
         // Before the heads, whose forks move there.
         self.take_roots(self.injector.len(), || self.injector.steal(), root);
-        // Some may have been taken out of it meanwhile.
-        batches(root);
         for (index, slot) in self.slots().enumerate() {
             let head = self.head(index);
             // The head first: jobs move from there to the tail.
@@ -289,6 +285,17 @@ impl Registry {
                 self.take_roots(head.len_for_thief(), force, root);
             }
             self.take_roots(slot.stealer.len(), || slot.stealer.steal(), root);
+        }
+    }
+
+    /// Whether jobs can be taken by force: else there are none but in public queues.
+    fn forces(&self) -> bool {
+        !self.sleep.word().peek().eager()
+    }
+
+    fn take_batches(&self, forces: bool, root: &mut dyn FnMut(JobRef)) {
+        if forces && !fault::is(Fault::CancelSkipsBatches) {
+            (0..self.len()).for_each(|index| self.take_batch(self.batch(index), root));
         }
     }
 
