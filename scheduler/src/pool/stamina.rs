@@ -2,8 +2,9 @@
 //!
 //! To look for a while pays where the next job is about to come, as between two bursts of forks: it saves a
 //! sleep and a wake. Where jobs come alone and far apart it saves nothing, takes CPU time, and makes the next
-//! wake slower: Linux lets a thread that it wakes run at once only if it has had less than its share of the
-//! core, and a worker that looks round after each job has had more.
+//! wake slower: it fits what was measured (docs/performance.md) that Linux lets a thread that it wakes run at
+//! once only if it has had less than its share of the core, and a worker that looks round after each job has
+//! had more.
 //!
 //! What is to come nobody knows, so a worker goes by what came last. A search in vain halves the next one. A
 //! search that found a job brings back the full length, and so does a sleep so short that a search might have
