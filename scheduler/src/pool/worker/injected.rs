@@ -178,3 +178,27 @@ impl Worker {
         None
     }
 }
+
+#[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
+mod tests {
+    use super::{AT_ONCE, Batches};
+    use crate::sync::Instant;
+
+    #[test]
+    fn after_a_slow_batch_each_job_is_timed_until_one_is_fast() {
+        let batches = Batches::new();
+        batches.take(1);
+        assert!(batches.taken_at.get().is_none(), "the clock is not read for a single job");
+        assert!(!batches.come_back());
+        batches.take(2);
+        assert!(batches.taken_at.get().is_some());
+
+        batches.taken_at.set(Some(Instant::now() - 2 * AT_ONCE));
+        assert!(batches.come_back());
+        batches.take(1);
+        assert!(batches.taken_at.get().is_some());
+        // As of a job that took no time at all.
+        batches.taken_at.set(Some(Instant::now() + AT_ONCE));
+        assert!(!batches.come_back());
+    }
+}
