@@ -64,7 +64,8 @@ pub struct Counts {
     pub steals_tail: u64,
     /// Jobs taken by force out of another worker's private head, before going to sleep.
     pub steals_forced: u64,
-    /// Jobs taken from the pool's global queue.
+    /// Jobs taken from the pool's global queue. A worker may take several, and another that has nothing
+    /// to do takes of them what is not begun: they are counted once, for the first.
     pub steals_injected: u64,
     /// Looks at another worker's tail or head that found it empty. A worker looks there when it has
     /// nothing of its own, so a busy one counts none.

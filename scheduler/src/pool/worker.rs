@@ -550,7 +550,7 @@ impl Worker {
         };
         if !fault::is(Fault::ForceSkipsBatch) {
             match self.registry.batch(victim).force(batch) {
-                Steal::Success(job) => return Ok(self.forced(job, victim)),
+                Steal::Success(job) => return Ok(self.forced_of_batch(job, victim)),
                 Steal::Empty => {}
                 Steal::Retry => {
                     self.counters().steals_lost.add(1);
@@ -564,6 +564,12 @@ impl Worker {
     fn forced(&self, job: JobRef, victim: usize) -> JobRef {
         self.counters().steals_forced.add(1);
         span::steals("head");
+        self.forced_from.set(Some(victim));
+        job
+    }
+
+    /// Whoever took it along has counted it as injected.
+    fn forced_of_batch(&self, job: JobRef, victim: usize) -> JobRef {
         self.forced_from.set(Some(victim));
         job
     }

@@ -162,7 +162,7 @@ impl Worker {
             // As before any forced steal, see `queue/head.rs`.
             heavy();
             return match batch.force(top) {
-                Steal::Success(job) => Some(self.forced(job, victim)),
+                Steal::Success(job) => Some(self.forced_of_batch(job, victim)),
                 Steal::Empty | Steal::Retry => None,
             };
         }
