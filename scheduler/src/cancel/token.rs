@@ -434,7 +434,7 @@ impl fmt::Debug for CancellationToken {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
 mod tests {
     use super::CancellationToken;
     use std::sync::Arc;
