@@ -210,7 +210,7 @@ models! {
         submit_racing_drain_two_workers: Some(2),
         submit_racing_cancel_one_worker: Some(3),
         submit_racing_abort_one_worker: Some(3),
-        submit_racing_a_passed_deadline: Some(3),
+        submit_racing_a_passed_deadline: Some(2),
         submit_racing_a_late_deadline: Some(3),
         spawn_inside_racing_drain: Some(3),
         abort_racing_cancel: Some(3),
