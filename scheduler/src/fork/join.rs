@@ -91,7 +91,9 @@ pub(super) const fn fits_registers<A, B>() -> bool {
     size_of::<A>() <= TWO_WORDS && size_of::<B>() <= TWO_WORDS
 }
 
-#[inline(never)]
+/// Where the head is full it calls itself, once there is room. That also keeps it apart: LLVM inlines no
+/// function that does. `#[inline(never)]` would as well, but rustc exports the generic functions of a library
+/// that have it, and then the recursion through them is an indirect call.
 fn join_apart<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -99,7 +101,27 @@ where
     RA: Send,
     RB: Send,
 {
-    join_here(a, b)
+    let Some(seated) = Seated::current() else { return join_outside(global(), a, b) };
+    // Built in vain where there is no room, as in `fork`.
+    let job = StackJob::of::<Plain>(b);
+    let Some(index) = seated.reserve() else {
+        if !seated.is_full() {
+            return fork_at_the_limit::<Plain, _, _, _, _>(seated, a, &job);
+        }
+        let (a, b) = make_room_and_take_back(seated, a, &job);
+        return join_apart(a, b);
+    };
+    fork_at::<Plain, Plain, _, _, _, _>(seated, index, &job, a)
+}
+
+/// Makes room, and gives both closures back: `plain` is the job of the second, which nobody has seen.
+#[cold]
+#[inline(never)]
+fn make_room_and_take_back<A, B, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (A, B) {
+    make_room(seated);
+    // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
+    // use it any more.
+    (a, unsafe { plain.take_closure() })
 }
 
 #[inline(always)]

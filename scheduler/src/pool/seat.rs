@@ -17,6 +17,7 @@ use crate::sync::{INJECTED_STREAK, thread_local_const};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::fmt;
+use std::hint;
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -307,6 +308,12 @@ impl<'w> Seated<'w> {
         (index < self.seat.own.limit.get()).then_some(index)
     }
 
+    /// Whether the head has no room.
+    #[inline(always)]
+    pub(crate) fn is_full(self) -> bool {
+        self.head().room() == 0
+    }
+
     /// Where the next job goes, if there is room.
     pub(crate) fn next_index(self) -> u64 {
         self.head().next_index()
@@ -366,12 +373,13 @@ pub(crate) fn make_room(seated: Seated<'_>) -> Forks {
 }
 
 /// Somebody may be hungry. What the caller holds goes through here, so that it needs no register that
-/// the caller would have to save, on every path.
+/// the caller would have to save, on every path. The compiler must not see that it comes back as it was: it would
+/// save it all the same.
 #[cold]
 #[inline(never)]
 fn answer<T>(seated: Seated<'_>, held: T) -> T {
     seated.worker().answer();
-    held
+    hint::black_box(held)
 }
 
 #[cfg(test)]
