@@ -47,7 +47,14 @@ impl Rig {
             assert!(self.is_open.get(), "a root comes into a pool that has closed");
             self.roots.set(self.roots.get() + 1);
         };
-        match self.queue.push(1, place, displaces, keeper, enter, |_| id) {
+        let locked = match place {
+            Some(_) => self.queue.lock(),
+            None => match self.queue.push_quickly(|_| id) {
+                Ok(()) => return Some(Vec::new()),
+                Err(locked) => locked,
+            },
+        };
+        match self.queue.push(locked, 1, place, displaces, keeper, enter, |_| id) {
             Pushed::In { tickets, displaced } => {
                 self.tickets.set(self.tickets.get() + tickets);
                 Some(displaced)
@@ -75,16 +82,14 @@ impl Rig {
         self.redeem_by(1, |_| true)
     }
 
-    /// The same, by a worker that runs what it can claim, and goes on with so many entries more, which it takes
-    /// together.
-    fn redeem_by(&self, more: usize, claims: impl Fn(usize) -> bool) -> bool {
-        let Some(first) = self.start(0) else { return false };
+    /// The same, by a worker that runs what it can claim. It takes so many entries together, and once more as
+    /// many.
+    fn redeem_by(&self, most: usize, claims: impl Fn(usize) -> bool) -> bool {
+        let Some((first, leased)) = self.start(0, most) else { return false };
         let Some(first) = first else { return true };
-        let has_run = self.run(first, &claims);
-        if let Some((second, leased)) = self.go_on(has_run, more) {
-            let mut has_run = self.run(second, &claims);
-            let leased = (0..leased).map_while(|_| self.queue.begin(0));
-            leased.for_each(|id| has_run += self.run(id, &claims));
+        let has_run = self.run_all(first, leased, &claims);
+        if let Some((second, leased)) = self.go_on(has_run, most) {
+            let has_run = self.run_all(second, leased, &claims);
             // Nothing is left in the lease.
             if has_run != 0 {
                 self.follow(self.queue.pause(0, || has_run));
@@ -93,20 +98,28 @@ impl Rig {
         true
     }
 
-    /// Starts a ticket on that worker, if there is one: the entry that it finds.
-    fn start(&self, worker: usize) -> Option<Option<usize>> {
+    /// Starts a ticket on that worker, if there is one: the entry that it finds, and how many it is leased, so
+    /// many together.
+    fn start(&self, worker: usize, most: usize) -> Option<(Option<usize>, usize)> {
         self.tickets.set(self.tickets.get().checked_sub(1)?);
-        let redeemed = self.queue.redeem(Some(worker));
+        let redeemed = self.queue.redeem(Some(worker), most, |_| ());
         self.tickets.set(self.tickets.get() + usize::from(redeemed.again));
         self.follow(redeemed.after);
-        Some(redeemed.entry)
+        Some((redeemed.entry, redeemed.leased))
     }
 
     /// The entry that the first worker goes on with, and how many it is leased: so many together.
     fn go_on(&self, has_run: usize, more: usize) -> Option<(usize, usize)> {
-        let next = self.queue.next(0, || has_run, more);
+        let next = self.queue.next(0, || has_run, more, |_| ());
         self.follow(next.after);
         Some((next.entry?, next.leased))
+    }
+
+    /// How many closures have run for that entry and what the first worker has been leased.
+    fn run_all(&self, id: usize, leased: usize, claims: impl Fn(usize) -> bool) -> usize {
+        let begun = (0..leased).map_while(|_| self.queue.begin(0));
+        let first = self.run(id, &claims);
+        first + begun.map(|id| self.run(id, &claims)).sum::<usize>()
     }
 
     /// How many closures have run for that entry: one, unless somebody else has claimed it.
@@ -386,7 +399,7 @@ pub(super) fn take_back_against_a_lease() {
 fn leased() -> Rc<Rig> {
     let rig = Rig::new(6, 2);
     (0..6).for_each(|id| assert!(rig.push(id, None)));
-    assert_eq!(rig.start(0), Some(Some(0)));
+    assert_eq!(rig.start(0, 1), Some((Some(0), 0)));
     assert_eq!(rig.go_on(rig.run(0, |_| true), 3), Some((1, 1)));
     rig
 }
@@ -402,7 +415,7 @@ pub(super) fn a_ticket_against_a_waiting_lease() {
         assert_eq!(worker.queue.begin(0), None, "it has been taken back");
         worker.follow(worker.queue.pause(0, || has_run));
     });
-    while let Some(entry) = rig.start(1) {
+    while let Some((entry, _)) = rig.start(1, 1) {
         let has_run_now = entry.map_or(0, |id| rig.run(id, |_| true));
         if ledger::runs(2) == 1 && !has_run.is_set() {
             // SAFETY: the `Arc` keeps the latch alive during the call.
@@ -424,7 +437,7 @@ pub(super) fn a_ticket_against_a_lease() {
         has_run += worker.queue.begin(0).map_or(0, |id| worker.run(id, |_| true));
         worker.follow(worker.queue.pause(0, || has_run));
     });
-    while let Some(entry) = rig.start(1) {
+    while let Some((entry, _)) = rig.start(1, 1) {
         let has_run = entry.map_or(0, |id| rig.run(id, |_| true));
         rig.follow(rig.queue.has_run(has_run));
     }
@@ -438,7 +451,7 @@ pub(super) fn a_ticket_against_a_lease() {
 pub(super) fn block_against_a_lease() {
     let rig = Rig::new(4, 1);
     (0..4).for_each(|id| assert!(rig.push(id, None)));
-    assert_eq!(rig.start(0), Some(Some(0)));
+    assert_eq!(rig.start(0, 1), Some((Some(0), 0)));
     assert_eq!(rig.go_on(rig.run(0, |_| true), 3), Some((1, 1)));
     assert!(rig.push(4, None) && rig.push(5, None), "two have been begun");
     let is_in = Arc::new(Latch::new());

@@ -6,6 +6,7 @@
 //! number of preemptions, the model's *bound*. See `runner.rs` for what counts as a pass.
 
 mod admission;
+mod brief;
 mod cancel;
 mod cell;
 mod completion;
@@ -69,6 +70,10 @@ models! {
     park {
         park_against_unpark: None,
         two_unparks_in_one_token: None,
+    }
+    brief {
+        brief_lock_against_lock: None,
+        brief_lock_against_try: None,
     }
     latch {
         latch_set_against_its_owner_leaving: None,

@@ -85,6 +85,9 @@ models! {
     cancelled_from_two_sides,
     what_was_written_before_the_cancel,
 
+    brief_lock_against_lock,
+    brief_lock_against_try,
+
     latch_set_against_its_owner_leaving,
     latch_set_against_watch,
     latch_set_against_unwatch,

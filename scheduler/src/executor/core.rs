@@ -17,7 +17,8 @@
 
 use super::closure::Origin;
 use super::metrics::{Counts, Timings};
-use super::queue::{After, Figures, Place, Pushed, Queue, Redeemed};
+use super::pace::{Pace, RUN_AT_ONCE};
+use super::queue::{After, Figures, Locked, Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Orphan};
@@ -37,14 +38,6 @@ use std::marker::PhantomPinned;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::time::Duration;
-
-/// So many closures a worker runs one after the other, at most, before it looks at the pool's other work.
-const RUN_AT_ONCE: usize = 16;
-
-/// If the last entries that were taken together took no longer than this, the next may be more.
-/// Longer: closures may begin later by as much as others that came after them; shorter: more locks.
-const AT_ONCE: Duration = Duration::from_micros(100);
 
 /// The shared part of an executor.
 #[repr(C)]
@@ -57,6 +50,8 @@ pub(crate) struct Core {
     pub(super) name: String,
     pub(super) policy: RejectionPolicy,
     pub(super) slots: Box<[CachePadded<Slot>]>,
+    /// Whether closures are timed. Here, as each worker writes its slot's lines for each closure.
+    timings: bool,
     counts: Mutex<Counts>,
     pub(super) built: Instant,
     /// While one thread drops the core, another that closes the pool may still lock the queue: the `&mut` of the
@@ -76,7 +71,7 @@ pub(super) struct Slot {
     /// Closures that it has run there, and not told the queue of yet.
     has_run: Counter,
     /// How many entries it takes at a time.
-    stride: Counter,
+    pub(super) stride: Counter,
 }
 
 impl Core {
@@ -96,6 +91,7 @@ impl Core {
             registry,
             name,
             policy,
+            timings,
             counts: Mutex::new(Counts::default()),
             built: Instant::now(),
             _shared: PhantomPinned,
@@ -127,6 +123,24 @@ impl Core {
         worker.is_some_and(|worker| self.slots[worker.index()].running.any())
     }
 
+    /// Submits one closure, which `make` makes under the queue's lock. Mostly that is all that there is to know of
+    /// it; then nothing comes back.
+    #[inline]
+    pub(super) fn push_one(
+        this: &Arc<Self>,
+        mut make: impl FnMut(Origin) -> Entry,
+        site: &'static Location<'static>,
+    ) -> Result<(), Pushed<Entry>> {
+        let at = this.now();
+        // Not under the lock: a subscriber may submit something, too.
+        let span = this.span(site);
+        let mut make = |number| make(Origin::of_queue(this, &span, number, site, at));
+        match this.queue.push_quickly(&mut make) {
+            Ok(()) => Ok(()),
+            Err(locked) => Err(Self::push_locked(this, locked, 1, None, false, make)),
+        }
+    }
+
     /// Submits as many closures as `rooms` says, all or none. `make` is called under the queue's lock.
     pub(super) fn push(
         this: &Arc<Self>,
@@ -136,22 +150,38 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let at = this.slots[0].timings.is_some().then(Instant::now);
+        let (at, span) = (this.now(), this.span(site));
+        let make = |number| make(Origin::of_queue(this, &span, number, site, at));
+        Self::push_locked(this, this.queue.lock(), rooms, place, displaces, make)
+    }
+
+    #[inline(never)]
+    fn push_locked(
+        this: &Arc<Self>,
+        locked: Locked<'_, Entry, Arc<Self>>,
+        rooms: usize,
+        place: Option<&Place>,
+        displaces: bool,
+        make: impl FnMut(u64) -> Entry,
+    ) -> Pushed<Entry> {
         let keeper = || Arc::clone(this);
         let enter = || {
             let entered = this.registry.enter();
             debug_assert!(entered.is_ok(), "who closes the gate has told the queue before");
         };
-        // Not under the lock: a subscriber may submit something, too.
-        let span = this.span(site);
-        let make = |number| make(Origin::of_queue(this, &span, number, site, at));
-        let pushed = this.queue.push(rooms, place, displaces, keeper, enter, make);
+        let pushed = this.queue.push(locked, rooms, place, displaces, keeper, enter, make);
         if let Pushed::In { tickets, .. } = &pushed {
             for _ in 0..*tickets {
                 Self::submit_ticket(this);
             }
         }
         pushed
+    }
+
+    /// When closures come that are submitted now, if that is to be known.
+    #[inline]
+    fn now(&self) -> Option<Instant> {
+        self.timings.then(Instant::now)
     }
 
     /// What closures that are submitted now note for their spans.
@@ -217,17 +247,26 @@ impl Core {
         let worker = this.registry.own_worker();
         // On top of something that waits, one entry has to do: what waits wants to go on.
         let alone = worker.is_none_or(Worker::is_inside_a_root);
-        let Redeemed { entry, again, after } = this.queue.redeem(worker.map(Worker::index));
+        let mut pace = worker.map(|worker| Pace::new(worker, &this.slots[worker.index()]));
+        let most = match &pace {
+            Some(pace) if !alone => pace.stride(RUN_AT_ONCE),
+            _ => 1,
+        };
+        let Redeemed { entry, again, leased, after } =
+            this.queue.redeem(worker.map(Worker::index), most, Entry::fetch);
         if again {
             Self::submit_ticket(this);
         }
         drop(this.follow(after));
         let Some(entry) = entry else { return };
-        let Some(worker) = worker else { return entry.into_job().run() };
-        let slot = &*this.slots[worker.index()];
+        let Some(pace) = &mut pace else { return entry.into_job().run() };
+        let Pace { worker, slot, .. } = *pace;
         slot.redeeming.add(1);
+        if leased != 0 {
+            pace.begin();
+        }
         entry.into_job().run();
-        let leaves = !alone && this.run_on(worker, slot);
+        let leaves = !alone && this.run_on(pace, leased);
         slot.redeeming.set(slot.redeeming.get() - 1);
         if fault::is(Fault::RedeemKeeps) {
             slot.take_has_run();
@@ -237,11 +276,11 @@ impl Core {
         }
     }
 
-    /// After a ticket's entry, runs others for which there is no ticket. Whether some are left in the lease.
-    fn run_on(&self, worker: &Worker, slot: &Slot) -> bool {
+    /// After a ticket's entry, runs others for which there is no ticket, first those that have been leased. Whether
+    /// some are left in the lease.
+    fn run_on(&self, pace: &mut Pace<'_>, mut leased: usize) -> bool {
+        let Pace { worker, slot, .. } = *pace;
         let mut more = RUN_AT_ONCE - 1;
-        let mut leased = 0;
-        let mut pace = Pace { slot, since: None };
         while more != 0 && worker.goes_on() {
             let mut entry = None;
             if leased != 0 {
@@ -250,9 +289,8 @@ impl Core {
             }
             if entry.is_none() {
                 pace.have_run();
-                // No more than it will get to: to leave some means to take the leases of all back.
-                let stride = pace.stride().min(more).min(1 + worker.goes_on_for());
-                let next = self.queue.next(worker.index(), || slot.take_has_run(), stride);
+                let (stride, has_run) = (pace.stride(more), || slot.take_has_run());
+                let next = self.queue.next(worker.index(), has_run, stride, Entry::fetch);
                 drop(self.follow(next.after));
                 (entry, leased) = (next.entry, next.leased);
                 if entry.is_some() {
@@ -415,35 +453,6 @@ impl Slot {
         let has_run = self.has_run.get();
         self.has_run.set(0);
         has_run as usize
-    }
-}
-
-/// How fast a worker's closures are: only short ones may be taken several at a time, as the next ones of a
-/// lease wait for its worker.
-struct Pace<'a> {
-    slot: &'a Slot,
-    /// When those that were taken together last began, if there are any.
-    since: Option<Instant>,
-}
-
-impl Pace<'_> {
-    /// How many entries to take now.
-    fn stride(&self) -> usize {
-        self.slot.stride.get().max(1) as usize
-    }
-
-    /// Some that are taken together begin. A closure alone costs no look at the clock.
-    fn begin(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    /// They have run, or most of them: if that was soon, twice as many are taken the next time.
-    fn have_run(&mut self) {
-        let Some(since) = self.since else { return };
-        let now = Instant::now();
-        let (soon, before) = (now - since <= AT_ONCE, self.slot.stride.get());
-        self.slot.stride.set(if soon { (2 * before).clamp(2, RUN_AT_ONCE as u64) } else { 1 });
-        self.since = Some(now);
     }
 }
 

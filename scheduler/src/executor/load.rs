@@ -113,6 +113,7 @@ where
         1
     }
 
+    #[inline]
     fn pack(&mut self, origin: Origin<'_>) -> Entry {
         origin.detached(self.0.take().expect("asked once"))
     }

@@ -28,9 +28,9 @@
 //! to one for each worker, whenever the lock is free, so an entry never waits while a worker has nothing to do. A
 //! ticket that starts takes one entry; if more are left than tickets, it is put back, before the entry runs.
 //!
-//! **Leases.** A worker that has redeemed a ticket may go on with the [`next`](Queue::next) entries without
-//! one, as long as there are more entries than tickets. It takes several under one lock, and begins them
-//! one by one without it; until then they wait as the others do. Whoever needs to know how many have been
+//! **Leases.** A worker that redeems a ticket may go on with further entries without one, as long as there are
+//! more entries than tickets. It takes several under one lock, those behind the ticket's entry or the
+//! [`next`](Queue::next), and begins them one by one without it; until then they wait as the others do. Whoever needs to know how many have been
 //! begun looks (`settle`), and whoever needs an entry takes all of them back (`revoke`): who finds no other,
 //! or sees that a lease has not gone on for as many looks as there are workers; who stands in line, so that
 //! from then on room is given as soon as there is some; who removes one, displaces the oldest, or empties the
@@ -45,116 +45,66 @@
 //! reference, the keeper, here in the queue: made with the first, handed out with the last.
 
 use super::lease::MOST;
-use super::leases::{Leased, Leases};
-use super::line::Line;
+use super::leases::Leases;
 pub(crate) use super::line::{Place, Stance, Told};
+pub(crate) use super::state::Locked;
+use super::state::{EXACT, State};
 pub(crate) use super::steps::{After, Figures, Next, Pushed, Redeemed};
 use crate::job::cell::Fate;
+use crate::sync::brief::Brief;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Mutex, lock_patiently};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::mem;
-
-/// Up to so many the high-water mark is exact; beyond, what is leased is left out of it, as submitters
-/// that looked at each lease would take its line from the worker each time.
-const EXACT: usize = 64;
 
 /// Entries of the type `E`, oldest first, and a reference `K` to the queue's owner.
 #[derive(Debug)]
 pub(crate) struct Queue<E, K> {
     capacity: usize,
-    state: CachePadded<Mutex<State<E, K>>>,
+    state: CachePadded<Brief<State<E, K>>>,
     /// Of each worker. There are no more tickets than these.
     leases: Leases<E>,
-}
-
-#[derive(Debug)]
-struct State<E, K> {
-    /// With their numbers, which rise.
-    entries: VecDeque<(u64, E)>,
-    leased: Leased,
-    /// The number of the next entry: so many have been pushed.
-    next: u64,
-    high_water: usize,
-    tickets: usize,
-    /// Closures that have not ended, or have run and not been given back.
-    inside: usize,
-    /// Closures that have ended without having run.
-    cancelled: u64,
-    /// Roots of the pool that are held.
-    roots: usize,
-    /// Whether the pool closes, so that each closure is a root.
-    each_is_root: bool,
-    /// Of the closure whose root stays for a ticket.
-    fate: Fate,
-    /// Closures that have not been given back.
-    kept_for: usize,
-    /// While there are any.
-    keeper: Option<K>,
-    line: Line,
-    closed: bool,
-    /// Whether somebody has been told that it is closed and nothing is inside.
-    ended: bool,
 }
 
 impl<E, K> Queue<E, K> {
     /// A queue for `capacity` entries, and so many workers. Neither is 0.
     pub(crate) fn new(capacity: usize, workers: usize) -> Self {
-        let state = State {
-            entries: VecDeque::new(),
-            leased: Leased::new(workers),
-            next: 0,
-            high_water: 0,
-            tickets: 0,
-            inside: 0,
-            cancelled: 0,
-            roots: 0,
-            each_is_root: false,
-            fate: Fate::Ran,
-            kept_for: 0,
-            keeper: None,
-            line: Line::default(),
-            closed: false,
-            ended: false,
-        };
+        let state = State::new(workers);
         let leases = Leases::new(workers);
-        Self { capacity, state: CachePadded::new(Mutex::new(state)), leases }
+        Self { capacity, state: CachePadded::new(Brief::new(state)), leases }
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_, E, K> {
+        Locked::new(self.state.lock(), self.capacity, self.leases.len())
+    }
+
+    /// Puts one entry in, if there is nothing else to be done for it. Else the lock, to [`push`](Self::push).
+    #[inline]
+    pub(crate) fn push_quickly(&self, make: impl FnOnce(u64) -> E) -> Result<(), Locked<'_, E, K>> {
+        let mut state = self.state.lock();
+        if state.quick == 0 {
+            return Err(Locked::new(state, self.capacity, self.leases.len()));
+        }
+        state.quick -= 1;
+        state.put(make);
+        Ok(())
+    }
+
     /// Puts in as many entries as `rooms` says, all or none; `make` makes each, with its number, under
-    /// the lock.
+    /// the lock, `state`.
     ///
     /// `place`: its holder has been told. `displaces`: the oldest entries may leave if there is no
     /// room otherwise. `keeper`: a reference to the owner. `enter` counts the queue into the pool, which is
     /// open.
+    #[allow(clippy::too_many_arguments, reason = "each says something else")]
     pub(crate) fn push(
         &self,
-        rooms: usize,
-        place: Option<&Place>,
-        displaces: bool,
-        keeper: impl FnOnce() -> K,
-        enter: impl FnOnce(),
-        make: impl FnMut(u64) -> E,
-    ) -> Pushed<E> {
-        let mut state = lock_patiently(&self.state);
-        // One more among many, mostly.
-        if rooms == 1 && place.is_none() && state.is_busy(self.capacity, self.leases.len()) {
-            state.put(make);
-            return Pushed::In { tickets: 0, displaced: Vec::new() };
-        }
-        self.push_any(&mut state, rooms, place, displaces, keeper, enter, make)
-    }
-
-    #[inline(never)]
-    #[allow(clippy::too_many_arguments, reason = "those of `push`")]
-    fn push_any(
-        &self,
-        state: &mut State<E, K>,
+        mut state: Locked<'_, E, K>,
         rooms: usize,
         place: Option<&Place>,
         displaces: bool,
@@ -172,9 +122,9 @@ impl<E, K> Queue<E, K> {
             state.line.use_up(rooms);
         } else if !state.has_room(self.capacity, rooms) {
             if displaces {
-                self.revoke(state)
+                self.revoke(&mut state)
             } else {
-                self.settle(state)
+                self.settle(&mut state)
             }
             if !state.has_room(self.capacity, rooms) {
                 // Whoever stands in line is not overtaken: then one leaves for each.
@@ -192,7 +142,7 @@ impl<E, K> Queue<E, K> {
         }
         (0..rooms).for_each(|_| state.put(&mut make));
         debug_assert!(state.len() + state.line.granted() <= self.capacity);
-        self.raise_high_water(state);
+        self.raise_high_water(&mut state);
         state.keeper.get_or_insert_with(keeper);
         let wanted = state.len().min(self.leases.len());
         let tickets = wanted.saturating_sub(state.tickets);
@@ -203,7 +153,7 @@ impl<E, K> Queue<E, K> {
     /// Stands in line for `rooms`, at most the capacity; told at once if there is room now. `None`: the
     /// queue is closed.
     pub(crate) fn stand(&self, rooms: usize, stance: Stance) -> Option<Place> {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         if state.closed {
             return None;
         }
@@ -222,7 +172,7 @@ impl<E, K> Queue<E, K> {
 
     /// For who looks: whether its place has been told, or would be in the end.
     pub(crate) fn is_given(&self, place: &Place) -> bool {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         let given = state.line.has_left(place);
         let told = state.line.take_untold(place);
         drop(state);
@@ -232,7 +182,7 @@ impl<E, K> Queue<E, K> {
 
     /// Leaves the line. What was kept for the place goes to the next.
     pub(crate) fn give_up(&self, place: &Place) {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         let closed = state.closed;
         state.line.leave(place, closed);
         // Also if it stood in line: it may have been what was in the way of the next.
@@ -245,9 +195,15 @@ impl<E, K> Queue<E, K> {
         drop(told);
     }
 
-    /// A ticket has started, on that worker: the oldest entry.
-    pub(crate) fn redeem(&self, worker: Option<usize>) -> Redeemed<E, K> {
-        let mut state = lock_patiently(&self.state);
+    /// A ticket has started, on that worker: the oldest entry, and a lease of some of the next for which there is
+    /// no ticket: together `most`, at least 1. `fetch` is called for each that is leased.
+    pub(crate) fn redeem(
+        &self,
+        worker: Option<usize>,
+        most: usize,
+        fetch: impl Fn(&E),
+    ) -> Redeemed<E, K> {
+        let mut state = self.lock();
         state.tickets -= 1;
         if !state.leased.is_none() && !fault::is(Fault::AdmitRedeemsLoose) {
             // A worker with a lease is in one of its closures, and so waits for somebody.
@@ -268,18 +224,25 @@ impl<E, K> Queue<E, K> {
         if !fault::is(Fault::AdmitTakeTellsNobody) {
             after.told = state.give(self.capacity, true);
         }
-        Redeemed { entry, again, after }
+        let loose = state.entries.len().saturating_sub(state.tickets);
+        let share = loose.div_ceil(self.leases.len()).min(most - 1);
+        let leased = match worker {
+            Some(worker) => self.lease(&mut state, worker, share, fetch),
+            None => 0,
+        };
+        Redeemed { entry, again, leased, after }
     }
 
     /// After a ticket's entry, the next oldest, if there is one for which there is no ticket, and a lease
-    /// of some of the next: together `most`. So many closures have run, as is asked under the lock.
+    /// of some of the next, as above. So many closures have run, as is asked under the lock.
     pub(crate) fn next(
         &self,
         worker: usize,
         has_run: impl FnOnce() -> usize,
         most: usize,
+        fetch: impl Fn(&E),
     ) -> Next<E, K> {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         self.end_lease(&mut state, worker);
         let mut after = state.has_run(has_run());
         if self.leases.stands_still(&mut state.leased) {
@@ -291,14 +254,27 @@ impl<E, K> Queue<E, K> {
         }
         let entry = state.entries.pop_front().map(|(_, entry)| entry);
         after.told = state.give(self.capacity, true);
-        // The others get their share, and who waits for room is given it by each who takes.
-        let share = loose.div_ceil(self.leases.len()).min(most).min(MOST + 1);
-        let leased = if state.line.is_empty() { share.saturating_sub(1) } else { 0 };
-        if leased != 0 {
-            let State { entries, leased: known, .. } = &mut *state;
-            self.leases.grant(known, worker, entries.drain(..leased));
-        }
+        let share = loose.div_ceil(self.leases.len()).min(most) - 1;
+        let leased = self.lease(&mut state, worker, share, fetch);
         Next { entry, leased, after }
+    }
+
+    /// Leases the oldest entries to that worker: its share, so that the others get theirs. Not if somebody waits
+    /// for room, who is given it by each who takes.
+    fn lease(
+        &self,
+        state: &mut Locked<E, K>,
+        worker: usize,
+        share: usize,
+        fetch: impl Fn(&E),
+    ) -> usize {
+        let leased = if state.line.is_empty() { share.min(MOST) } else { 0 };
+        if leased != 0 {
+            let State { entries, leased: known, .. } = &mut **state;
+            let granted = entries.drain(..leased).inspect(|(_, entry)| fetch(entry));
+            self.leases.grant(known, worker, granted);
+        }
+        leased
     }
 
     /// The next entry of what that worker has been leased, which calls. `None`: it has been taken back.
@@ -309,32 +285,32 @@ impl<E, K> Queue<E, K> {
 
     /// That worker goes on with other work: so many closures have run, as is asked under the lock.
     pub(crate) fn pause(&self, worker: usize, has_run: impl FnOnce() -> usize) -> After<K> {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         self.end_lease(&mut state, worker);
         state.has_run(has_run())
     }
 
     /// That many closures have run, elsewhere.
     pub(crate) fn has_run(&self, closures: usize) -> After<K> {
-        lock_patiently(&self.state).has_run(closures)
+        self.lock().has_run(closures)
     }
 
     /// A closure that had ended has been dropped, or has run all the same.
     pub(crate) fn give_back(&self) -> Option<K> {
-        lock_patiently(&self.state).give_back(1)
+        self.lock().give_back(1)
     }
 
     /// A closure has ended that did not run.
     pub(crate) fn cancelled(&self) -> After<K> {
-        let mut state = lock_patiently(&self.state);
-        state.inside -= 1;
+        let mut state = self.lock();
+        state.ended += 1;
         state.cancelled += 1;
         state.after(Fate::Cancelled)
     }
 
     /// Takes that entry out, if it is still in.
     pub(crate) fn remove(&self, number: u64) -> (Option<E>, Told) {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         let is_older = state.entries.front().is_none_or(|(first, _)| number < *first);
         if is_older && state.leased.may_have(number) {
             self.revoke(&mut state);
@@ -349,7 +325,7 @@ impl<E, K> Queue<E, K> {
     /// Nothing goes in from now on; all who stand in line are told. The figures are those of just before,
     /// [without](Self::figures_without) so many.
     pub(crate) fn close(&self, untold: impl FnOnce() -> usize) -> (Figures, After<K>) {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         let before = state.figures().without(untold());
         state.closed = true;
         let fate = state.fate;
@@ -363,9 +339,9 @@ impl<E, K> Queue<E, K> {
     /// The pool is about to close: nothing goes in from now on, and each closure is a root. `enter` counts so
     /// many more in.
     pub(crate) fn pool_closes(&self, enter: impl FnOnce(usize)) {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         state.each_is_root = true;
-        let more = state.inside.saturating_sub(state.roots);
+        let more = state.inside().saturating_sub(state.roots);
         state.roots += more;
         if more != 0 {
             enter(more);
@@ -374,7 +350,7 @@ impl<E, K> Queue<E, K> {
 
     /// Takes everything out that is queued. `by_ticket`: one has started, for that.
     pub(crate) fn take_all(&self, by_ticket: bool) -> (VecDeque<(u64, E)>, After<K>) {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         self.revoke(&mut state);
         let entries = mem::take(&mut state.entries);
         state.tickets -= usize::from(by_ticket);
@@ -385,7 +361,7 @@ impl<E, K> Queue<E, K> {
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let mut state = lock_patiently(&self.state);
+        let mut state = self.lock();
         self.settle(&mut state);
         state.high_water = state.high_water.max(state.len());
         state.figures()
@@ -393,19 +369,19 @@ impl<E, K> Queue<E, K> {
 
     /// The figures, but for so many closures inside that have run, as is asked under the lock.
     pub(crate) fn figures_without(&self, untold: impl FnOnce() -> usize) -> Figures {
-        let state = lock_patiently(&self.state);
+        let state = self.lock();
         state.figures().without(untold())
     }
 
     /// The figures, without waiting for the lock.
     pub(crate) fn try_look(&self) -> Option<Figures> {
-        let mut state = self.state.try_lock().ok()?;
+        let mut state = Locked::new(self.state.try_lock()?, self.capacity, self.leases.len());
         self.settle(&mut state);
         Some(state.figures())
     }
 
     /// After a push.
-    fn raise_high_water(&self, state: &mut State<E, K>) {
+    fn raise_high_water(&self, state: &mut Locked<E, K>) {
         let surely = if state.high_water < EXACT {
             self.settle(state);
             state.len()
@@ -416,121 +392,20 @@ impl<E, K> Queue<E, K> {
     }
 
     /// Learns how many of those that are leased have not been begun.
-    fn settle(&self, state: &mut State<E, K>) {
+    fn settle(&self, state: &mut Locked<E, K>) {
         self.leases.settle(&mut state.leased);
     }
 
     /// Takes all leases back.
-    fn revoke(&self, state: &mut State<E, K>) {
-        self.leases.revoke(&mut state.leased, &mut state.entries);
+    fn revoke(&self, state: &mut Locked<E, K>) {
+        let State { entries, leased, .. } = &mut **state;
+        self.leases.revoke(leased, entries);
     }
 
     /// That worker has begun all of its lease, or stops early: then all leases come back.
-    fn end_lease(&self, state: &mut State<E, K>, worker: usize) {
+    fn end_lease(&self, state: &mut Locked<E, K>, worker: usize) {
         if !self.leases.end(&mut state.leased, worker) {
             self.revoke(state);
         }
-    }
-}
-
-impl<E, K> State<E, K> {
-    /// Entries that have not been begun, at most.
-    #[inline]
-    fn len(&self) -> usize {
-        self.entries.len() + self.leased.at_most()
-    }
-
-    /// Whether one closure more is that alone: there is room that nobody waits for, and nobody is to be told
-    /// of it, inside the executor or outside.
-    #[inline]
-    fn is_busy(&self, capacity: usize, most_tickets: usize) -> bool {
-        // What is kept counts as taken, and what is leased as not begun.
-        let room = self.len() + self.line.granted() < capacity;
-        let known = self.len() < self.high_water || self.high_water >= EXACT;
-        room && known
-            && self.tickets == most_tickets
-            && self.keeper.is_some()
-            && self.line.is_empty()
-            && !(self.closed || self.each_is_root)
-    }
-
-    /// Puts one entry in. There is a keeper, or will be.
-    #[inline]
-    fn put(&mut self, make: impl FnOnce(u64) -> E) {
-        let number = self.next;
-        self.next += 1;
-        self.entries.push_back((number, make(number)));
-        self.inside += 1;
-        if self.keeper.is_none() || !fault::is(Fault::AdmitKeptUncounted) {
-            self.kept_for += 1;
-        }
-        if self.high_water >= EXACT {
-            self.high_water = self.high_water.max(self.entries.len());
-        }
-    }
-
-    fn figures(&self) -> Figures {
-        Figures {
-            len: self.len(),
-            high_water: self.high_water,
-            pushed: self.next,
-            inside: self.inside,
-            cancelled: self.cancelled,
-            closed: self.closed,
-        }
-    }
-
-    #[inline]
-    fn free(&self, capacity: usize) -> usize {
-        capacity - self.len() - self.line.granted()
-    }
-
-    /// For somebody who has not stood in line.
-    #[inline]
-    fn has_room(&self, capacity: usize, rooms: usize) -> bool {
-        rooms <= self.free(capacity) && !self.line.has_claims()
-    }
-
-    /// Gives the room that there is to those in line. `calm`: who looks need not be told yet, unless the
-    /// queue is half empty.
-    #[inline]
-    fn give(&mut self, capacity: usize, calm: bool) -> Told {
-        if self.line.is_quiet() {
-            return Told::default();
-        }
-        let free = self.free(capacity);
-        self.line.give(free, calm && self.len() > capacity / 2)
-    }
-
-    fn has_run(&mut self, closures: usize) -> After<K> {
-        self.inside -= closures;
-        let keeper = if closures == 0 { None } else { self.give_back(closures) };
-        let fate = if closures == 0 { self.fate } else { Fate::Ran };
-        After { keeper, ..self.after(fate) }
-    }
-
-    fn give_back(&mut self, closures: usize) -> Option<K> {
-        self.kept_for -= closures;
-        if self.kept_for != 0 || fault::is(Fault::AdmitKeepsOwner) {
-            None
-        } else {
-            self.keeper.take()
-        }
-    }
-
-    /// After a closure has ended so, or a ticket.
-    #[inline]
-    fn after(&mut self, fate: Fate) -> After<K> {
-        self.fate = fate;
-        let keeps = if fault::is(Fault::AdmitOwesNothing) { 0 } else { self.tickets };
-        let needed = match self.each_is_root {
-            true => self.inside.max(keeps.min(1)),
-            false => (self.inside + keeps).min(1),
-        };
-        let roots = self.roots.saturating_sub(needed);
-        self.roots -= roots;
-        let ended = self.closed && self.inside == 0 && !self.ended;
-        self.ended |= ended;
-        After { told: Told::default(), roots, fate, ended, keeper: None }
     }
 }

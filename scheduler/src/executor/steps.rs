@@ -44,6 +44,8 @@ pub(crate) struct Redeemed<E, K> {
     pub(crate) entry: Option<E>,
     /// The ticket is to be put back, before the entry runs.
     pub(crate) again: bool,
+    /// So many more have been leased.
+    pub(crate) leased: usize,
     pub(crate) after: After<K>,
 }
 

@@ -1,5 +1,6 @@
 //! Submitting, and what the policies do.
 
+use super::closure::Origin;
 use super::load::{Load, Many, One, Unwatched, run_here};
 use super::queue::Pushed;
 use super::waiting::Waiting;
@@ -247,7 +248,14 @@ impl Executor {
         if rooms == 0 {
             return Ok(load.into_handles());
         }
-        let len = match Core::push(core, rooms, None, false, |origin| load.pack(origin), site) {
+        let pack = |origin: Origin<'_>| load.pack(origin);
+        let pushed = if rooms == 1 {
+            Core::push_one(core, pack, site)
+        } else {
+            Err(Core::push(core, rooms, None, false, pack, site))
+        };
+        let Err(pushed) = pushed else { return Ok(load.into_handles()) };
+        let len = match pushed {
             Pushed::In { .. } => return Ok(load.into_handles()),
             Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
             Pushed::Full { len } => len,

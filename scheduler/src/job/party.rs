@@ -2,6 +2,7 @@
 
 use super::JobRef;
 use super::cell::{Front, Outcome, Reason};
+use super::fetch::fetch;
 use super::state::Core;
 use crate::latch::{Latch, Watcher};
 use std::fmt;
@@ -18,6 +19,12 @@ impl Entry {
     #[inline]
     pub(crate) fn into_job(self) -> JobRef {
         self.0
+    }
+
+    /// It is going to run here soon.
+    #[inline]
+    pub(crate) fn fetch(&self) {
+        fetch(self.0.header());
     }
 
     /// Of a job that came out of a queue, if it is a cell.

@@ -16,9 +16,8 @@ mod plain;
 
 pub(crate) use atomics::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 pub(crate) use plain::{
-    Arc, Condvar, Instant, Mutex, MutexGuard, OUTSIDE_STRIPES, OnceLock, StaticMutex,
-    StaticOnceLock, UnsafeCell, alloc, fence, outside_stripe, thread_local_const,
-    thread_local_lazy,
+    Arc, Condvar, Instant, Mutex, OUTSIDE_STRIPES, OnceLock, StaticMutex, StaticOnceLock,
+    UnsafeCell, alloc, fence, outside_stripe, thread_local_const, thread_local_lazy,
 };
 
 pub(crate) const HEAD_CAPACITY: usize = 8;

@@ -19,16 +19,20 @@ mod imp;
 mod imp;
 
 pub(crate) mod asymmetric;
+#[cfg_attr(any(scheduler_loom, scheduler_shuttle), path = "brief_checker.rs")]
+pub(crate) mod brief;
+/// For models of its own.
+#[cfg(scheduler_loom)]
+#[path = "brief.rs"]
+pub(crate) mod brief_itself;
 #[cfg(not(scheduler_loom))]
 mod cell;
 #[cfg(any(scheduler_loom, scheduler_shuttle))]
 mod clock;
 pub(crate) mod fault;
 pub(crate) mod mask;
-#[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
-mod patience;
-#[cfg(any(scheduler_loom, scheduler_shuttle))]
-#[path = "patience_checker.rs"]
+#[cfg(not(scheduler_shuttle))]
+#[cfg_attr(scheduler_loom, path = "patience_checker.rs")]
 mod patience;
 // There are no slabs under these.
 #[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_asan)))]
@@ -39,7 +43,6 @@ pub(crate) mod start;
 mod volatile;
 
 pub(crate) use imp::*;
-pub(crate) use patience::lock_patiently;
 pub(crate) use std::sync::atomic::Ordering;
 
 /// A statistics counter with one writer. Not part of any protocol, so the models do not

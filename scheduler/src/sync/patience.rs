@@ -1,36 +1,24 @@
-//! Locks that are held for some dozen nanoseconds at a time, by many threads in turn.
+//! How a thread waits for a [`Brief`](super::brief::Brief) lock.
 //!
-//! A thread that blocks for such a lock costs whoever unlocks it a call of the system, and then, as `std`'s
-//! lock does not know whether others block, one more itself: with four threads on two cores that was a call
-//! for every sixth task. So it tries for a while first, and gives way, to the holder if that one has lost its
-//! core.
+//! The holder mostly needs some dozen nanoseconds more. If not, it has lost its core: to the waiter, or another
+//! who wants one, who gives way. What runs with a higher priority than the holder has to sleep for that.
 
-use super::{Mutex, MutexGuard, spin_loop, yield_now};
+use super::{spin_loop, yield_now};
+use std::thread::sleep;
+use std::time::Duration;
 
-/// Rounds of trying: so many spin, each twice as long as the one before; so many give way.
+/// Rounds: so many spin, each twice as long as the one before; then so many give way, and the rest sleep.
 const SPINS: u32 = 6;
-const YIELDS: u32 = 10;
+const YIELDS: u32 = 32;
+const NAP: Duration = Duration::from_micros(100);
 
-/// Locks it.
-#[inline]
-pub(crate) fn lock_patiently<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    match mutex.try_lock() {
-        Ok(guard) => guard,
-        Err(_) => lock_contended(mutex),
+/// Waits for a while.
+pub(super) fn wait(round: u32) {
+    if round < SPINS {
+        (0..1 << round).for_each(|_| spin_loop());
+    } else if round < SPINS + YIELDS {
+        yield_now();
+    } else {
+        sleep(NAP);
     }
-}
-
-#[cold]
-fn lock_contended<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    for round in 0..SPINS + YIELDS {
-        if round < SPINS {
-            (0..1 << round).for_each(|_| spin_loop());
-        } else {
-            yield_now();
-        }
-        if let Ok(guard) = mutex.try_lock() {
-            return guard;
-        }
-    }
-    mutex.lock().unwrap()
 }

@@ -1,7 +1,7 @@
 //! The seam in a normal build: `std`.
 
 pub(crate) use crate::sync::cell::UnsafeCell;
-pub(crate) use locks::{Arc, Condvar, Mutex, MutexGuard, OnceLock, thread};
+pub(crate) use locks::{Arc, Condvar, Mutex, OnceLock, thread};
 /// For statics.
 pub(crate) use locks::{Mutex as StaticMutex, OnceLock as StaticOnceLock};
 pub(crate) use std::time::Instant;
@@ -20,7 +20,7 @@ pub(crate) use std::thread::yield_now;
 
 #[cfg(not(scheduler_tsan))]
 mod locks {
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
     pub(crate) mod thread {
         pub(crate) use std::thread::{
