@@ -295,7 +295,7 @@ fn against_a_sleeper(deadline: Option<Instant>, f: impl FnOnce(&Sleep, *const La
         sleep.enlist(1);
         let prepared = sleep.prepare(1, false);
         heavy();
-        if prepared.sleep(latch, deadline) == Woken::ToSearch {
+        if prepared.sleep(latch, deadline, || ()) == Woken::ToSearch {
             sleep.leave_search(|| true);
         }
     });
@@ -359,7 +359,7 @@ pub(super) fn stale_token_against_the_next_sleep() {
         for _ in 0..2 {
             let prepared = sleep.prepare(1, false);
             heavy();
-            if prepared.sleep(latch, None) == Woken::ToSearch {
+            if prepared.sleep(latch, None, || ()) == Woken::ToSearch {
                 sleep.leave_search(|| true);
             } else {
                 assert!(latch.is_set());

@@ -20,7 +20,7 @@ use super::gate::{Closed, Closing, Gate, Passage, Stripe, Tally};
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering, StaticMutex};
+use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering, StaticMutex, prefetch};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -202,6 +202,12 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn leave(&self, stripe: Stripe, fate: Fate) -> Passage {
         self.gate.leave(stripe, fate)
+    }
+
+    /// A root is about to begin.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.cancelling);
+        prefetch(&self.was_closed);
     }
 
     /// A shutdown begins, and new roots will be refused.

@@ -20,7 +20,7 @@ use crate::sleep::Sleep;
 use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicUsize, Instant, Ordering, spin_loop};
+use crate::sync::{Arc, AtomicUsize, Instant, Ordering, prefetch, spin_loop};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -48,7 +48,7 @@ pub(crate) struct Registry {
     slots: Box<[CachePadded<WorkerSlot>]>,
     seats: Seats,
     injector: Injector,
-    sleep: Sleep,
+    sleep: CachePadded<Sleep>,
     lifecycle: Lifecycle,
     fronts: Fronts,
     on_close: OnClose,
@@ -84,7 +84,7 @@ impl Registry {
             slots: tails.iter().map(|tail| CachePadded::new(slot(tail))).collect(),
             seats: Seats::new(workers),
             injector: Injector::new(),
-            sleep: Sleep::new(workers),
+            sleep: CachePadded::new(Sleep::new(workers)),
             lifecycle: Lifecycle::new(workers),
             fronts: Fronts::default(),
             on_close: OnClose::default(),
@@ -146,6 +146,19 @@ impl Registry {
 
     pub(crate) fn hooks(&self) -> &Hooks {
         &self.hooks
+    }
+
+    /// The worker of `index` has been unparked, after who knows how long: what it is going to touch on the way to
+    /// the job that it was mostly woken for, which is in the global queue.
+    pub(crate) fn prefetch_for_woken(&self, index: usize) {
+        self.sleep.prefetch(index);
+        let slot = self.slot(index);
+        prefetch(&slot.terminate);
+        prefetch(&self.injector);
+        prefetch(&slot.counters);
+        self.seat(index).prefetch();
+        self.lifecycle.prefetch();
+        slot.running.prefetch();
     }
 
     /// The calling thread's worker, if it is one of this pool's.

@@ -1,7 +1,7 @@
 //! What a worker runs, for the report of a shutdown.
 
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicPtr, AtomicUsize, Counter, Ordering};
+use crate::sync::{AtomicPtr, AtomicUsize, Counter, Ordering, prefetch};
 use std::panic::Location;
 use std::ptr;
 use std::time::Duration;
@@ -45,6 +45,12 @@ impl Running {
         // a reader of this store as well.
         let order = fault::unless(Fault::SitesEndRelaxed, Ordering::Release);
         self.depth.store(self.depth.load(Ordering::Relaxed) - 1, order);
+    }
+
+    /// The worker is about to begin one.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.depth);
+        prefetch(&self.sites[0]);
     }
 
     /// Whether the worker is inside a root. Its own question.

@@ -13,7 +13,7 @@ use crate::sleep::Word;
 use crate::span;
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{INJECTED_STREAK, thread_local_const};
+use crate::sync::{INJECTED_STREAK, prefetch, thread_local_const};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::fmt;
@@ -92,6 +92,11 @@ impl Seat {
         let batch = unsafe { &raw mut (*place).batch };
         // SAFETY: (1) and (2).
         unsafe { Head::init(batch) };
+    }
+
+    /// Its worker is about to run a job.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.own);
     }
 
     pub(crate) fn head(&self) -> &Head {

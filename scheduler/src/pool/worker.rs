@@ -428,10 +428,15 @@ impl Worker {
         let queued = || !self.registry.injector().is_empty();
         let mut rounds = self.search_rounds(role);
         let mut searching = rounds != 0 && sleep.try_search();
+        // Mostly for a job from outside: so the global queue is where it looks first, and what else there is it
+        // does not touch on its way there.
+        let mut woken = false;
         loop {
             if searching {
                 for round in 0..rounds {
-                    let job = self.steal_public(role);
+                    let injected = woken.then(|| self.take_some_injected(INJECTED_STREAK));
+                    woken = false;
+                    let job = injected.flatten().or_else(|| self.steal_public(role));
                     if job.is_some() || latch.is_set() {
                         if round != 0 {
                             self.stamina.found();
@@ -457,7 +462,7 @@ impl Worker {
             let fell_asleep = Instant::now();
             self.counters().parks.add(1);
             span::parks();
-            match prepared.sleep(latch, deadline) {
+            match prepared.sleep(latch, deadline, || self.registry.prefetch_for_woken(self.index)) {
                 Woken::ByLatch | Woken::ByClock => return None,
                 Woken::ToSearch => {
                     self.counters().wakes.add(1);
@@ -466,6 +471,7 @@ impl Worker {
                     // A searcher looks at least once, before it counts as asleep again.
                     rounds = self.search_rounds(role).max(1);
                     searching = true;
+                    woken = role == Role::Main;
                 }
             }
         }

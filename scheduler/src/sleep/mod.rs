@@ -31,7 +31,7 @@ use crate::latch::{Latch, Watch};
 use crate::park::Parker;
 use crate::sync::asymmetric::{self, Barrier, light};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, fence, spin_loop};
+use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, fence, prefetch, spin_loop};
 use crossbeam_utils::CachePadded;
 use word::Idle;
 pub(crate) use word::Word;
@@ -44,7 +44,8 @@ const WOKEN: u8 = 3;
 /// The idle side of one pool.
 #[derive(Debug)]
 pub(crate) struct Sleep {
-    word: CachePadded<Word>,
+    word: Word,
+    /// Beside the word: whoever reads there that somebody sleeps goes on to these.
     slots: Box<[CachePadded<Slot>]>,
     search_limit: u64,
 }
@@ -73,7 +74,7 @@ impl Sleep {
         let eager = asymmetric::barrier() == Barrier::Fence;
         let slot = || Slot { state: AtomicU8::new(AWAKE), parker: OnceLock::new() };
         Self {
-            word: CachePadded::new(Word::new(eager)),
+            word: Word::new(eager),
             slots: (0..workers).map(|_| CachePadded::new(slot())).collect(),
             // At most half of the workers search at once: more would only take the cores and
             // the cache lines of those that work.
@@ -170,6 +171,12 @@ impl Sleep {
         self.slots[index].parker.get().expect("a worker enlists before it sleeps")
     }
 
+    /// The worker of `index` is about to end its sleep.
+    pub(crate) fn prefetch(&self, index: usize) {
+        prefetch(&self.word);
+        prefetch(&self.slots[index].state);
+    }
+
     /// A busy worker found nothing of its own. `None`: enough others search already.
     pub(crate) fn try_search(&self) -> bool {
         self.word.try_search(self.search_limit)
@@ -245,7 +252,8 @@ impl Prepared<'_> {
     }
 
     /// Parks until somebody wakes this worker for work, or `latch` is set, or the deadline has passed.
-    pub(crate) fn sleep(self, latch: &Latch, deadline: Option<Instant>) -> Woken {
+    /// `awake` is called each time that it is unparked.
+    pub(crate) fn sleep(self, latch: &Latch, deadline: Option<Instant>, awake: impl Fn()) -> Woken {
         let parker = self.sleep.parker(self.index);
         let slot = &self.sleep.slots[self.index];
         let mut late = false;
@@ -256,6 +264,7 @@ impl Prepared<'_> {
                     None => parker.park(),
                     Some(deadline) => late = !parker.park_until(deadline),
                 }
+                awake();
                 if fault::is(Fault::SleepTrustsToken) {
                     break;
                 }

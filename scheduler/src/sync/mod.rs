@@ -34,6 +34,7 @@ pub(crate) mod mask;
 #[cfg(not(scheduler_shuttle))]
 #[cfg_attr(scheduler_loom, path = "patience_checker.rs")]
 mod patience;
+mod prefetch;
 // There are no slabs under these.
 #[cfg(not(any(scheduler_loom, scheduler_shuttle, scheduler_asan)))]
 mod spare;
@@ -43,6 +44,7 @@ pub(crate) mod start;
 mod volatile;
 
 pub(crate) use imp::*;
+pub(crate) use prefetch::prefetch;
 pub(crate) use std::sync::atomic::Ordering;
 
 /// A statistics counter with one writer. Not part of any protocol, so the models do not

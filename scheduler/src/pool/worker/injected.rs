@@ -104,8 +104,10 @@ impl Worker {
         let batch = self.seated().batch();
         // One, if the jobs that are taken along would have to be looked for again.
         let one = slow || !self.word().is_quiet() || self.registry.lifecycle().is_cancelling();
-        let most_now = if one { 1 } else { batch.room().min(most.into()) };
-        let share = |there: u64| (there / self.registry.len() as u64).min(most_now);
+        let share = |there: u64| match there / self.registry.len() as u64 {
+            share if one || share <= 1 => 1,
+            share => share.min(batch.room()).min(most.into()),
+        };
         let mut taken = loop {
             match self.registry.injector().claim(share) {
                 Steal::Success(taken) => break taken,
