@@ -10,7 +10,7 @@
 //! search that found a job brings back the full length, and so does a sleep so short that a search might have
 //! saved it.
 
-use crate::sync::SEARCH_ROUNDS;
+use crate::sync::{Instant, SEARCH_ROUNDS};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -20,15 +20,22 @@ use std::time::Duration;
 /// so after each that follows.
 const SHORT_SLEEP: Duration = Duration::from_micros(50);
 
+/// After so many long sleeps in a row only every so-manieth is timed: when a worker has slept for long, the clock is
+/// in no cache of its core, and to read it costs a microsecond before the job that it was woken for. More: it
+/// notices later that jobs come in bursts again. Fewer: more lone jobs wait for the clock.
+const TIRED: u32 = 8;
+
 /// Of one worker's main loop, on its own thread.
 #[derive(Debug)]
 pub(crate) struct Stamina {
     rounds: Cell<u32>,
+    /// Sleeps since the last short one, or since a search that found something.
+    sleeps: Cell<u32>,
 }
 
 impl Stamina {
     pub(crate) fn new() -> Self {
-        Self { rounds: Cell::new(SEARCH_ROUNDS) }
+        Self { rounds: Cell::new(SEARCH_ROUNDS), sleeps: Cell::new(0) }
     }
 
     /// How often the next search goes round all victims. 0: a worker that runs out of work goes to sleep at
@@ -40,11 +47,20 @@ impl Stamina {
     /// A search found a job that was not there when it began.
     pub(crate) fn found(&self) {
         self.rounds.set(SEARCH_ROUNDS);
+        self.sleeps.set(0);
     }
 
     /// A search found nothing.
     pub(crate) fn in_vain(&self) {
         self.rounds.set(self.rounds.get() / 2);
+    }
+
+    /// The worker goes to sleep. The time, if it is to say how long it [slept](Self::slept).
+    pub(crate) fn falls_asleep(&self) -> Option<Instant> {
+        let sleeps = self.sleeps.get().wrapping_add(1);
+        self.sleeps.set(sleeps);
+        let timed = sleeps <= TIRED || sleeps.is_multiple_of(TIRED);
+        timed.then(Instant::now)
     }
 
     /// The worker was woken for work after a sleep of that length.
@@ -57,7 +73,7 @@ impl Stamina {
 
 #[cfg(test)]
 mod tests {
-    use super::{SHORT_SLEEP, Stamina};
+    use super::{SHORT_SLEEP, Stamina, TIRED};
     use crate::sync::SEARCH_ROUNDS;
     use std::time::Duration;
 
@@ -95,5 +111,15 @@ mod tests {
         assert_eq!(stamina.rounds(), 0);
         stamina.slept(SHORT_SLEEP);
         assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
+    }
+
+    #[test]
+    fn after_many_long_sleeps_few_are_timed_until_one_is_short() {
+        let stamina = Stamina::new();
+        let timed = |n: u32| (0..n).filter(|_| stamina.falls_asleep().is_some()).count();
+        assert_eq!(timed(TIRED), TIRED as usize);
+        assert_eq!(timed(5 * TIRED), 5);
+        stamina.slept(SHORT_SLEEP);
+        assert_eq!(timed(TIRED), TIRED as usize);
     }
 }

@@ -459,7 +459,7 @@ impl Worker {
             if role == Role::Main && searching {
                 self.stamina.in_vain();
             }
-            let fell_asleep = Instant::now();
+            let fell_asleep = self.stamina.falls_asleep();
             self.counters().parks.add(1);
             span::parks();
             match prepared.sleep(latch, deadline, || self.registry.prefetch_for_woken(self.index)) {
@@ -467,7 +467,9 @@ impl Worker {
                 Woken::ToSearch => {
                     self.counters().wakes.add(1);
                     span::wakes();
-                    self.stamina.slept(Instant::now() - fell_asleep);
+                    if let Some(fell_asleep) = fell_asleep {
+                        self.stamina.slept(Instant::now() - fell_asleep);
+                    }
                     // A searcher looks at least once, before it counts as asleep again.
                     rounds = self.search_rounds(role).max(1);
                     searching = true;
