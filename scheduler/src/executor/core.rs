@@ -47,12 +47,12 @@ pub(crate) struct Core {
     pub(super) queue: Queue<Entry, Arc<Core>>,
     pub(super) life: Lifecycle,
     pub(super) registry: Arc<Registry>,
+    /// Whether closures are timed. Here, as each worker writes its slot's lines for each closure.
+    timings: bool,
     pub(super) name: String,
     pub(super) policy: RejectionPolicy,
     pub(super) slots: Box<[CachePadded<Slot>]>,
-    /// Whether closures are timed. Here, as each worker writes its slot's lines for each closure.
-    timings: bool,
-    counts: Mutex<Counts>,
+    counts: CachePadded<Mutex<Counts>>,
     pub(super) built: Instant,
     /// While one thread drops the core, another that closes the pool may still lock the queue: the `&mut` of the
     /// drop must not say that it is alone.
@@ -92,7 +92,7 @@ impl Core {
             name,
             policy,
             timings,
-            counts: Mutex::new(Counts::default()),
+            counts: CachePadded::default(),
             built: Instant::now(),
             _shared: PhantomPinned,
         });

@@ -1,6 +1,6 @@
 //! The leases of all workers, and what is known of them under the [queue](super::queue)'s lock.
 
-use super::lease::{Lease, Left};
+use super::lease::{Lease, Left, MOST};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::mem;
@@ -74,7 +74,7 @@ impl<E> Leases<E> {
         self.0[worker].begin()
     }
 
-    /// Leases these to that worker, who has ended the one before.
+    /// Leases these to that worker, who has ended the one before, or all have been taken back. At most `MOST`.
     pub(super) fn grant(
         &self,
         known: &mut Leased,
@@ -85,10 +85,12 @@ impl<E> Leases<E> {
         if known.is_none() {
             known.oldest = entries.peek().map_or(0, |(number, _)| *number);
         }
+        debug_assert!(entries.len() <= MOST, "there is no room for more");
+        debug_assert!(!known.is_some_of(worker), "it has some");
         known.at_most += entries.len();
         known.of[worker] = Granted { at_most: entries.len(), seen: None, looks: 0 };
-        // SAFETY: (1) the caller has what the lock guards; (2) it has been ended; (3) `Queue::next` sees to
-        // that.
+        // SAFETY: (1) the caller has what the lock guards; (2) it has been ended, by `Queue::next`, or taken back,
+        // by `Queue::redeem`; (3) `Queue::lease` sees to that.
         unsafe { self.0[worker].grant(entries) };
     }
 

@@ -206,7 +206,8 @@ impl<E, K> Queue<E, K> {
         let mut state = self.lock();
         state.tickets -= 1;
         if !state.leased.is_none() && !fault::is(Fault::AdmitRedeemsLoose) {
-            // A worker with a lease is in one of its closures, and so waits for somebody.
+            // A worker with a lease is in one of its closures, or in a waker between two, and so waits for
+            // somebody.
             let waits = worker.is_some_and(|worker| state.leased.is_some_of(worker));
             let none_else = state.entries.is_empty();
             if waits || none_else || self.leases.stands_still(&mut state.leased) {

@@ -146,9 +146,9 @@ impl<E, K> State<E, K> {
     /// Puts one entry in. There is a keeper, or will be.
     #[inline]
     pub(super) fn put(&mut self, make: impl FnOnce(u64) -> E) {
-        let number = self.next;
+        let entry = make(self.next);
+        self.entries.push_back((self.next, entry));
         self.next += 1;
-        self.entries.push_back((number, make(number)));
         if fault::is(Fault::AdmitKeptUncounted) && self.keeper.is_some() {
             self.given_back += 1;
         }

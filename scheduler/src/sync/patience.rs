@@ -7,18 +7,21 @@ use super::{spin_loop, yield_now};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Rounds: so many spin, each twice as long as the one before; then so many give way, and the rest sleep.
+/// So many rounds spin, each twice as long as the one before; then so many give way; one naps, and it
+/// begins anew: who wakes up may find the lock held by somebody who holds it for short.
 const SPINS: u32 = 6;
 const YIELDS: u32 = 32;
 const NAP: Duration = Duration::from_micros(100);
 
-/// Waits for a while.
-pub(super) fn wait(round: u32) {
-    if round < SPINS {
-        (0..1 << round).for_each(|_| spin_loop());
-    } else if round < SPINS + YIELDS {
-        yield_now();
-    } else {
-        sleep(NAP);
+/// Waits for a while. The next round.
+pub(super) fn wait(round: u32) -> u32 {
+    match round {
+        spins if spins < SPINS => (0..1 << spins).for_each(|_| spin_loop()),
+        yields if yields < SPINS + YIELDS => yield_now(),
+        _ => {
+            sleep(NAP);
+            return 0;
+        }
     }
+    round + 1
 }

@@ -2,7 +2,8 @@
 
 use super::yield_now;
 
-/// Waits for a while.
-pub(super) fn wait(_: u32) {
+/// Waits for a while. The next round.
+pub(super) fn wait(_: u32) -> u32 {
     yield_now();
+    0
 }
