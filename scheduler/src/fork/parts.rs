@@ -4,16 +4,16 @@
 //! # Protocol
 //!
 //! A scope that runs on a worker, its *owner*, counts in two places: `local`, a plain cell for
-//! what the owner begins and ends, and `shared`, an atomic for everybody else. While the scope
-//! is *unsettled*, `shared` starts at `BIAS`, so that it never comes near zero.
+//! what the owner begins and ends, and `shared`, an atomic for everybody else. `shared` starts at
+//! `BIAS`, so that it never comes near zero while the scope is *unsettled*, and `local` as far below.
 //!
 //! ```text
-//!   open parts = local + shared - BIAS     unsettled: the owner has not run dry yet
-//!   open parts = shared                    settled, by the owner, once; local is not used
+//!   open parts = local + shared     unsettled: the owner has not run dry yet
+//!   open parts = shared             settled, by the owner, once; local is not used
 //! ```
 //!
 //! - The owner returns at once when it sees that no part is open.
-//! - Else it settles when it has no job of its own left: it adds `local - BIAS` to `shared`.
+//! - Else it settles when it has no job of its own left: it adds `local` to `shared`.
 //!   If that makes it zero, everything has ended; else it waits for the latch.
 //! - Whoever brings a settled `shared` to zero sets the latch. Before the settling nobody can:
 //!   there are fewer than `BIAS` parts. After it nobody begins a part but from inside an open
@@ -28,20 +28,19 @@
 
 use crate::latch::Latch;
 use crate::pool::seat::{Seat, Seated};
-use crate::pool::worker::Worker;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering, start};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::NonNull;
 
 const BIAS: usize = 1 << (usize::BITS - 2);
 
 /// See the module.
 pub(crate) struct Parts {
-    /// The seat of the owner. Null: none.
-    owner: *const Seat,
-    /// The owner's, while unsettled. Below zero where it ends more than it begins.
+    /// The seat of the owner. Dangling, so nobody's: none.
+    owner: NonNull<Seat>,
+    /// The owner's, while unsettled. Below zero by `BIAS`, and further where it ends more than it begins.
     local: CachePadded<Cell<isize>>,
     /// The owner's.
     settled: Cell<bool>,
@@ -69,10 +68,10 @@ pub(crate) enum Settled {
 impl Parts {
     /// For a scope on `owner`'s thread, or on none of the pool's workers.
     #[inline]
-    pub(crate) fn new(owner: Option<&Worker>) -> Self {
+    pub(crate) fn new(owner: Option<Seated<'_>>) -> Self {
         Self {
-            owner: owner.map_or(ptr::null(), |worker| worker.seated().as_ptr()),
-            local: CachePadded::new(Cell::new(start::PARTS)),
+            owner: owner.map_or(NonNull::dangling(), Seated::as_ptr),
+            local: CachePadded::new(Cell::new(start::PARTS - BIAS.cast_signed())),
             settled: Cell::new(owner.is_none()),
             shared: CachePadded::new(AtomicUsize::new(if owner.is_some() {
                 BIAS.wrapping_sub_signed(start::PARTS)
@@ -83,26 +82,27 @@ impl Parts {
         }
     }
 
-    /// Whether this is the owner's thread and it counts in the cell.
-    #[inline]
+    /// The owner's seat, if this is its thread and it counts in the cell.
+    #[inline(always)]
     fn counts_locally(&self) -> Option<Seated<'_>> {
-        // A scope without an owner has a seat that nobody has.
-        let seated = Seated::current()?;
-        (ptr::eq(seated.as_ptr(), self.owner) && !self.settled.get()).then_some(seated)
+        let owner = Seated::current_at(self.owner)?;
+        (!self.settled.get()).then_some(owner)
     }
 
-    /// One more part. The caller is the body or an open part. If it is the owner, its seat.
-    #[inline]
+    /// One more part, if the caller is the owner and counts by itself: its seat. The caller is the body
+    /// or an open part. `None`: [`begin_elsewhere`](Self::begin_elsewhere) is what to call.
+    #[inline(always)]
     pub(crate) fn begin(&self) -> Option<Seated<'_>> {
-        let owner = self.counts_locally();
-        if owner.is_some() {
-            self.local.set(self.local.get() + 1);
-        } else {
-            // Relaxed: the caller's own part keeps the count from ending, and whoever runs the
-            // new one learns of it through a queue.
-            self.shared.fetch_add(1, Ordering::Relaxed);
-        }
-        owner
+        let owner = self.counts_locally()?;
+        self.local.set(self.local.get() + 1);
+        Some(owner)
+    }
+
+    /// One more part, where [`begin`](Self::begin) says so.
+    pub(crate) fn begin_elsewhere(&self) {
+        // Relaxed: the caller's own part keeps the count from ending, and whoever runs the
+        // new one learns of it through a queue.
+        self.shared.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A part has ended.
@@ -137,17 +137,16 @@ impl Parts {
         // Ordering: Acquire, with the Release in `end`.
         let order = fault::unless(Fault::PartsNoneOpenRelaxed, Ordering::Acquire);
         let shared = self.shared.load(order);
-        shared.wrapping_add_signed(self.local.get()) == BIAS
+        shared.wrapping_add_signed(self.local.get()) == 0
     }
 
     /// Owner, once, after the body: from now on the count is in one place.
     pub(crate) fn settle(&self) -> Settled {
         self.settled.set(true);
-        let share = self.local.get().wrapping_sub(BIAS.cast_signed());
         let share = if fault::is(Fault::PartsSettleForgetsLocal) {
-            BIAS.cast_signed().wrapping_neg()
+            -BIAS.cast_signed()
         } else {
-            share
+            self.local.get()
         };
         // Ordering: Acquire, with the Release in `end` of those that ended before.
         let order = fault::unless(Fault::PartsSettleRelaxed, Ordering::Acquire);

@@ -10,7 +10,7 @@ use crate::pool::carried::{Carried, put_away};
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
-use crate::pool::worker::{Role, Worker};
+use crate::pool::worker::Role;
 use crate::span;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicPtr, Ordering};
@@ -61,6 +61,8 @@ struct State {
     parts: Parts,
     /// The task that made the scope, which its parts carry.
     task: Carried,
+    /// Whether that is anything.
+    carries: bool,
     /// The first panic that no handle showed, in a box; null while there is none.
     panic: AtomicPtr<Payload>,
 }
@@ -96,10 +98,18 @@ impl Owner for Part {
     #[inline(always)]
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         // SAFETY: the scope waits for this part.
-        let task = unsafe { self.0.as_ref() }.task;
-        // SAFETY: (1) the scope, which is inside the frames that this is borrowed from, waits for this
-        // part.
-        unsafe { task.catch(closure) }
+        let state = unsafe { self.0.as_ref() };
+        if state.carries {
+            // SAFETY: (1) the scope, which is inside the frames that this is borrowed from, waits for
+            // this part; (2) just below.
+            unsafe { state.task.begin() };
+        }
+        let result = unwind::catch(closure);
+        // Asked once more, for the answer would take a register meanwhile.
+        if state.carries {
+            Carried::end();
+        }
+        result
     }
 
     /// A scoped handle aborts nothing.
@@ -122,15 +132,37 @@ impl Owner for Part {
 }
 
 impl State {
-    /// Queues a part. `owner`: the scope's, if the caller is it.
-    #[inline]
-    fn submit(&self, owner: Option<Seated<'_>>, job: JobRef) {
-        if let Some(seated) = owner {
-            seated.push(job);
-            return;
+    /// Of a scope whose body is about to run on `owner`, or on none of the pool's workers.
+    #[inline(always)]
+    fn new(registry: &Registry, owner: Option<Seated<'_>>, task: Carried) -> Self {
+        Self {
+            registry: NonNull::from(registry),
+            parts: Parts::new(owner),
+            task,
+            carries: !task.is_nothing(),
+            panic: AtomicPtr::new(ptr::null_mut()),
         }
+    }
+
+    /// Begins a part, and queues the job that `make` makes of it, beside its handle.
+    #[inline(always)]
+    fn begin<T>(&self, make: impl FnOnce(Part) -> (JobRef, T)) -> T {
+        let part = Part(NonNull::from(self));
+        let Some(owner) = self.parts.begin() else { return self.begin_elsewhere(make, part) };
+        let (job, handle) = make(part);
+        owner.push(job);
+        handle
+    }
+
+    /// The same for anybody but the owner, and for that once it has settled. Apart, so that on the path of
+    /// the owner nothing is asked twice.
+    #[inline(never)]
+    fn begin_elsewhere<T>(&self, make: impl FnOnce(Part) -> (JobRef, T), part: Part) -> T {
+        self.parts.begin_elsewhere();
+        let (job, handle) = make(part);
         // SAFETY: the frame that runs the scope borrows the registry.
         unsafe { self.registry.as_ref() }.submit(job);
+        handle
     }
 
     fn record(&self, payload: Payload) {
@@ -207,8 +239,8 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R + Send,
     R: Send,
 {
-    match Worker::current() {
-        Some(worker) => run(worker.registry(), f),
+    match Seated::current() {
+        Some(seated) => run_on(seated, f),
         None => global().scope(f),
     }
 }
@@ -241,8 +273,8 @@ pub fn in_place_scope<'env, F, R>(f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    match Worker::current() {
-        Some(worker) => run(worker.registry(), f),
+    match Seated::current() {
+        Some(seated) => run_on(seated, f),
         None => global().in_place_scope(f),
     }
 }
@@ -277,7 +309,7 @@ impl ThreadPool {
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R + Send,
         R: Send,
     {
-        match self.registry().in_worker(Location::caller(), |worker| run(worker.registry(), f)) {
+        match self.registry().in_worker(Location::caller(), |_| scope(f)) {
             Ok(value) => value,
             Err(refused) => refused.panic(),
         }
@@ -317,32 +349,50 @@ impl ThreadPool {
     {
         let registry = self.registry();
         if registry.own_worker().is_some() {
-            return run(registry, f);
+            return in_place_scope(f);
         }
         // It counts as a root while it is open, so that the workers stay.
-        match registry.hold_root(|| run(registry, f)) {
+        match registry.hold_root(|| run_outside(registry, f)) {
             Ok(value) => value,
             Err(refused) => refused.panic(),
         }
     }
 }
 
-fn run<'env, F, R>(registry: &Registry, f: F) -> R
+/// Runs a scope on a worker, which becomes its owner.
+#[inline(always)]
+fn run_on<'env, F, R>(owner: Seated<'_>, f: F) -> R
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
-    let owner = registry.own_worker();
-    let state = State {
-        registry: NonNull::from(registry),
-        parts: Parts::new(owner),
-        task: Carried::current(),
-        panic: AtomicPtr::new(ptr::null_mut()),
-    };
+    let state = State::new(owner.worker().registry(), Some(owner), Carried::of(owner));
+    run(state, f, |state| wait_for_parts(owner, state))
+}
+
+/// Runs a scope on a thread that is none of its pool's workers.
+fn run_outside<'env, F, R>(registry: &Registry, f: F) -> R
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+{
+    let state = State::new(registry, None, Carried::current());
+    run(state, f, |state| {
+        // SAFETY: the body is the part that was open from the start; the scope is alive.
+        unsafe { Parts::end(&raw const state.parts) };
+        wait(state.parts.latch());
+    })
+}
+
+/// `wait_for_parts` is called when the body has ended.
+#[inline(always)]
+fn run<'env, F, R>(state: State, f: F, wait_for_parts: impl FnOnce(&State)) -> R
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+{
     let scope = Scope { state, scope: PhantomData, env: PhantomData };
     let value = unwind::catch(|| f(&scope));
     let value = value.map_err(|payload| scope.state.record(payload));
     if value.is_ok() || !fault::is(Fault::ScopePanicLeaves) {
-        wait_for_parts(owner, &scope.state.parts);
+        wait_for_parts(&scope.state);
     }
     match (value, scope.state.take_panic()) {
         (Ok(value), None) => value,
@@ -354,25 +404,39 @@ where
     }
 }
 
-/// The body has ended: runs and waits until its parts have.
-#[inline]
-fn wait_for_parts(owner: Option<&Worker>, parts: &Parts) {
-    let Some(worker) = owner else {
-        // SAFETY: the body is the part that was open from the start; the scope is alive.
-        unsafe { Parts::end(parts) };
-        return wait(parts.latch());
-    };
-    let _put_away = put_away(worker.seated());
-    // First what lies on top of the own deque: as long as it lasts, nothing is counted.
-    loop {
-        if parts.none_open() {
-            return;
-        }
-        let Some(job) = worker.take_local() else { break };
-        worker.run(job);
+/// The owner runs and waits until the parts have ended.
+#[inline(always)]
+fn wait_for_parts(owner: Seated<'_>, state: &State) {
+    if state.carries {
+        return wait_put_away(owner, state);
     }
+    let _spans = span::put_away();
+    run_parts(owner, &state.parts);
+}
+
+/// The same, where the owner's task is something to be put away.
+#[inline(never)]
+fn wait_put_away(owner: Seated<'_>, state: &State) {
+    let _put_away = put_away(owner);
+    run_parts(owner, &state.parts);
+}
+
+#[inline(always)]
+fn run_parts(owner: Seated<'_>, parts: &Parts) {
+    // First what lies on top of the own deque: as long as it lasts, nothing is counted.
+    while !parts.none_open() {
+        if !owner.run_newest() {
+            return settle(owner, parts);
+        }
+    }
+}
+
+/// The owner has nothing left to run, and thieves have parts.
+#[cold]
+#[inline(never)]
+fn settle(owner: Seated<'_>, parts: &Parts) {
     if parts.settle() == Settled::SomeOpen {
-        worker.run_until(parts.latch(), Role::Waiting);
+        owner.worker().run_until(parts.latch(), Role::Waiting);
     }
 }
 
@@ -401,12 +465,12 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         let f = span::forked(f);
-        let owner = self.state.parts.begin();
-        let part = Part(NonNull::from(&self.state));
-        // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
-        // the handle; so does the state.
-        let (entry, handle) = unsafe { cell::new(f, part) };
-        self.state.submit(owner, entry.into_job());
+        let handle = self.state.begin(|part| {
+            // SAFETY: the scope waits for the part, and closure and value live for 'scope, as does
+            // the handle; so does the state.
+            let (entry, handle) = unsafe { cell::new(f, part) };
+            (entry.into_job(), handle)
+        });
         ScopedJoinHandle { handle, scope: PhantomData }
     }
 
@@ -432,12 +496,11 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() + Send + 'scope,
     {
         let f = span::forked(f);
-        let owner = self.state.parts.begin();
-        let part = Part(NonNull::from(&self.state));
-        // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
-        // state.
-        let job = unsafe { detached::new(f, part) };
-        self.state.submit(owner, job);
+        self.state.begin(|part| {
+            // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
+            // state.
+            (unsafe { detached::new(f, part) }, ())
+        });
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) trait Owner: Copy + Send {
     /// Whether the closure is to be dropped instead of run. Asked just before it would run.
     fn cancels(self) -> bool;
 
-    /// Runs a claimed closure and catches its panic.
+    /// Runs a claimed closure, whatever else there is to do, and catches its panic.
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload>;
 
     /// The same, for a closure that somebody can ask to stop by `abort`.

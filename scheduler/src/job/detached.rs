@@ -6,7 +6,7 @@
 use super::cell::{Fate, Owner};
 use super::{Header, JobRef, slab};
 use crate::unwind;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 #[repr(C)]
 struct Detached<F, O> {
@@ -42,20 +42,24 @@ impl<F: FnOnce(), O: Owner> Detached<F, O> {
     /// [`Header::run`] of such a job.
     unsafe fn run(header: NonNull<Header>) {
         let this = header.cast::<Self>();
-        // SAFETY: the caller has the one right to the job, and uses it up.
-        let Self { owner, source, closure, .. } = unsafe { this.read() };
-        // Before the closure runs, which may fork on.
-        // SAFETY: allocated in `new` for this type, with this source.
-        unsafe { slab::release::<Self>(this.cast(), source) };
-        let fate = if owner.cancels() {
-            unwind::drop_quietly(closure);
+        // SAFETY: the caller has the one right to the job, which is freed below.
+        let job = unsafe { this.as_ref() };
+        // From here straight to where it is used. To free the job first, the closure would have to be
+        // copied in between: a load from what two stores have just written waits for both.
+        // SAFETY: as above; called once.
+        let take = || unsafe { ptr::read(&raw const job.closure) };
+        let fate = if job.owner.cancels() {
+            unwind::drop_quietly(take());
             Fate::Cancelled
         } else {
-            if let Err(payload) = owner.run(closure) {
-                (owner.unclaimed().0)(payload);
+            if let Err(payload) = job.owner.run(|| take()()) {
+                (job.owner.unclaimed().0)(payload);
             }
             Fate::Ran
         };
+        let (owner, source) = (job.owner, job.source);
+        // SAFETY: allocated in `new` for this type, with this source; the closure is gone.
+        unsafe { slab::release::<Self>(this.cast(), source) };
         owner.ended(fate);
     }
 }

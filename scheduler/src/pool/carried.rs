@@ -19,7 +19,6 @@ use super::stops::Stops;
 use crate::cancel::CancellationToken;
 use crate::span;
 use crate::sync::thread_local_const;
-use crate::unwind::{self, Payload};
 use std::cell::Cell;
 use std::ptr;
 
@@ -215,22 +214,25 @@ impl Carried {
         f()
     }
 
-    /// The same for a job that begins just now on a worker, with nothing. Catches its panic.
+    /// A job begins just now on a worker, with nothing, and is of this task until [`end`](Self::end).
     ///
     /// # Safety
     ///
-    /// 1. As [`run`](Self::run).
-    #[inline(always)]
-    pub(crate) unsafe fn catch<R>(self, f: impl FnOnce() -> R) -> Result<R, Payload> {
-        let seated = if self.is_nothing() { None } else { Seated::current() };
-        if let Some(seated) = seated {
+    /// 1. The frames that it is borrowed from wait for the job.
+    /// 2. Its closure is run between the two, and its panic caught.
+    #[inline]
+    pub(crate) unsafe fn begin(self) {
+        if let Some(seated) = Seated::current() {
             debug_assert!(seated.task().is_nothing(), "a job is begun without a task");
             seated.set_task(self);
         }
-        let result = unwind::catch(f);
-        if let Some(seated) = seated {
+    }
+
+    /// See [`begin`](Self::begin).
+    #[inline]
+    pub(crate) fn end() {
+        if let Some(seated) = Seated::current() {
             seated.set_task(Self::NOTHING);
         }
-        result
     }
 }

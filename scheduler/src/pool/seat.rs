@@ -7,6 +7,7 @@
 use super::carried::Carried;
 use super::worker::Worker;
 use crate::job::JobRef;
+use crate::observe::Counters;
 use crate::queue::Head;
 use crate::queue::head::Pop;
 use crate::sleep::Word;
@@ -46,6 +47,8 @@ struct Own {
     worker: Cell<*const Worker>,
     /// Of the pool.
     word: Cell<*const Word>,
+    /// Of the worker.
+    counters: Cell<*const Counters>,
     /// The first index that has no room in the head, or had none the last time that somebody looked.
     /// 0 while forks carry what the task has, or may have to carry a span: so a fork asks for none of them
     /// by itself.
@@ -77,6 +80,7 @@ impl Seat {
         let vacant = Own {
             worker: Cell::new(ptr::null()),
             word: Cell::new(ptr::null()),
+            counters: Cell::new(ptr::null()),
             limit: Cell::new(0),
             task: Cell::new(Carried::NOTHING),
         };
@@ -184,17 +188,18 @@ impl<'w> Seated<'w> {
     /// # Safety
     ///
     /// 1. No other thread uses a `Seated` of this seat as long as this one may.
-    /// 2. [`furnish`](Self::furnish) is the first that is called, with the word of the pool, which
-    ///    outlives every `Seated`.
+    /// 2. [`furnish`](Self::furnish) is the first that is called, with the word of the pool and the
+    ///    worker's counters, which outlive every `Seated`.
     /// 3. [`worker`](Self::worker), and a push, are called inside [`enter`](Self::enter) only, which
     ///    is given the worker of this seat.
     pub(crate) unsafe fn new(seat: &'w Seat) -> Self {
         Self { seat, here: PhantomData }
     }
 
-    /// The worker takes its seat: `word` is that of its pool.
-    pub(crate) fn furnish(self, word: &Word) {
+    /// The worker takes its seat: `word` is that of its pool, the counters are its own.
+    pub(crate) fn furnish(self, word: &Word, counters: &Counters) {
         self.seat.own.word.set(word);
+        self.seat.own.counters.set(counters);
         self.measure();
     }
 
@@ -206,6 +211,19 @@ impl<'w> Seated<'w> {
         // until it is cleared again.
         let seat = unsafe { seat.as_ref() }?;
         // SAFETY: (1) this is the thread of its worker; (2) and (3) it is inside `enter`.
+        Some(unsafe { Self::new(seat) })
+    }
+
+    /// The same, if it sits at `place`.
+    #[inline(always)]
+    pub(crate) fn current_at(place: NonNull<Seat>) -> Option<Self> {
+        // No worker, no seat: that is null, and `place` is not.
+        if CURRENT.with(Cell::get) != place.as_ptr() {
+            return None;
+        }
+        // SAFETY: as in `current`: it has just been found there.
+        let seat = unsafe { place.as_ref() };
+        // SAFETY: as in `current`.
         Some(unsafe { Self::new(seat) })
     }
 
@@ -229,8 +247,9 @@ impl<'w> Seated<'w> {
     }
 
     /// To be compared with another.
-    pub(crate) fn as_ptr(self) -> *const Seat {
-        self.seat
+    #[inline(always)]
+    pub(crate) fn as_ptr(self) -> NonNull<Seat> {
+        NonNull::from(self.seat)
     }
 
     /// Who sits here.
@@ -255,6 +274,12 @@ impl<'w> Seated<'w> {
     pub(crate) fn word(self) -> &'w Word {
         // SAFETY: `new` (2).
         unsafe { &*self.seat.own.word.get() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn counters(self) -> &'w Counters {
+        // SAFETY: `new` (2).
+        unsafe { &*self.seat.own.counters.get() }
     }
 
     /// Counts anew how many jobs the head has room for.
@@ -346,6 +371,30 @@ impl<'w> Seated<'w> {
         if self.word().is_quiet() { held } else { answer(self, held) }
     }
 
+    /// Runs the newest job of the own deque. False if there is none.
+    #[inline(always)]
+    pub(crate) fn run_newest(self) -> bool {
+        match self.head().pop_newest() {
+            // As after a push: a worker that only takes must answer to demand as well.
+            Some(job) if !job.is_fork() && self.word().is_quiet() => {
+                // No bundle is in a head.
+                self.run(job);
+                true
+            }
+            popped => run_popped(self, popped),
+        }
+    }
+
+    /// Runs a job that stands for no others.
+    #[inline(always)]
+    pub(super) fn run(self, job: JobRef) {
+        debug_assert!(self.task().is_nothing(), "a job is begun without a task");
+        debug_assert!(!job.is_bundle(), "a bundle is not counted");
+        self.counters().jobs.add(1);
+        self.begin_job();
+        job.run();
+    }
+
     /// Takes back the fork that was pushed at `index`, if it is the newest in the head. `Gone`
     /// otherwise: it has left, or jobs that were spawned meanwhile lie on top.
     ///
@@ -375,6 +424,13 @@ pub(crate) fn make_room(seated: Seated<'_>) -> Forks {
     }
     seated.measure();
     seated.forks()
+}
+
+/// What was the newest job of the head, if anything was in there.
+#[cold]
+#[inline(never)]
+fn run_popped(seated: Seated<'_>, popped: Option<JobRef>) -> bool {
+    seated.worker().run_popped(popped)
 }
 
 /// Somebody may be hungry. What the caller holds goes through here, so that it needs no register that

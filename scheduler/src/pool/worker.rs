@@ -9,7 +9,7 @@ mod injected;
 
 use self::injected::Batches;
 use super::bundle;
-use super::carried::{Carried, put_away};
+use super::carried::put_away;
 use super::registry::Registry;
 use super::seat::{Seat, Seated};
 use super::stamina::Stamina;
@@ -73,7 +73,8 @@ impl Worker {
         let seat = registry.seat(index);
         // SAFETY: (1) each worker is made once, by the thread that is going to be it; (2) here; (3) nothing
         // is pushed here.
-        unsafe { Seated::new(seat) }.furnish(registry.sleep().word());
+        let seated = unsafe { Seated::new(seat) };
+        seated.furnish(registry.sleep().word(), &registry.slot(index).counters);
         Self {
             seat: NonNull::from(seat),
             tail,
@@ -140,7 +141,7 @@ impl Worker {
 
     #[inline]
     fn counters(&self) -> &Counters {
-        &self.registry.slot(self.index).counters
+        self.seated().counters()
     }
 
     /// Puts a job at the newest end of the local deque.
@@ -252,7 +253,17 @@ impl Worker {
     /// not the caller's.
     #[inline]
     fn take_newest(&self, is_anothers: impl FnOnce(&JobRef) -> bool) -> Option<JobRef> {
-        let Some(mut job) = self.head().pop_newest() else { return self.tail.pop() };
+        self.take_popped(self.head().pop_newest(), is_anothers)
+    }
+
+    /// The same, once the head has been asked.
+    #[inline]
+    fn take_popped(
+        &self,
+        popped: Option<JobRef>,
+        is_anothers: impl FnOnce(&JobRef) -> bool,
+    ) -> Option<JobRef> {
+        let Some(mut job) = popped else { return self.tail.pop() };
         if job.is_fork() {
             job = job.out_of_head();
             if is_anothers(&job) {
@@ -266,14 +277,16 @@ impl Worker {
         Some(job)
     }
 
+    /// Runs the newest job of the own deque, after `popped` came out of the head. False if there is
+    /// none.
+    pub(super) fn run_popped(&self, popped: Option<JobRef>) -> bool {
+        let job = self.take_popped(popped, |_| true);
+        job.map(|job| self.run(job)).is_some()
+    }
+
     #[inline]
     pub(crate) fn run(&self, job: JobRef) {
-        debug_assert!(Carried::of(self.seated()).is_nothing(), "a job is begun without a task");
-        if !job.is_bundle() {
-            self.counters().jobs.add(1);
-        }
-        self.seated().begin_job();
-        job.run();
+        if job.is_bundle() { job.run() } else { self.seated().run(job) }
     }
 
     /// Runs jobs until `latch` is set: its own, newest first; then stolen ones; and when there
