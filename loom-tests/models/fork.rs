@@ -181,7 +181,7 @@ pub(super) fn scope_forks_against_a_thief() {
 pub(super) fn parts_that_end_elsewhere() {
     let shared = Rc::new((Parts::new(None), [UnsafeCell::new(0), UnsafeCell::new(0)]));
     let part = |index: usize| {
-        shared.0.begin();
+        shared.0.begin_elsewhere();
         let shared = Rc::clone(&shared);
         spawn(move || {
             // SAFETY: loom fails the model if this access is not exclusive.

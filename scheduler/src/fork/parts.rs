@@ -92,6 +92,7 @@ impl Parts {
     /// One more part, if the caller is the owner and counts by itself: its seat. The caller is the body
     /// or an open part. `None`: [`begin_elsewhere`](Self::begin_elsewhere) is what to call.
     #[inline(always)]
+    #[must_use = "without an owner, nothing has been counted"]
     pub(crate) fn begin(&self) -> Option<Seated<'_>> {
         let owner = self.counts_locally()?;
         self.local.set(self.local.get() + 1);
