@@ -253,7 +253,7 @@ impl Core {
             _ => 1,
         };
         let Redeemed { entry, again, leased, after } =
-            this.queue.redeem(worker.map(Worker::index), most, Entry::fetch);
+            this.queue.redeem(worker.map(Worker::index), most, Entry::prefetch);
         if again {
             Self::submit_ticket(this);
         }
@@ -290,7 +290,7 @@ impl Core {
             if entry.is_none() {
                 pace.have_run();
                 let (stride, has_run) = (pace.stride(more), || slot.take_has_run());
-                let next = self.queue.next(worker.index(), has_run, stride, Entry::fetch);
+                let next = self.queue.next(worker.index(), has_run, stride, Entry::prefetch);
                 drop(self.follow(next.after));
                 (entry, leased) = (next.entry, next.leased);
                 if entry.is_some() {

@@ -196,12 +196,12 @@ impl<E, K> Queue<E, K> {
     }
 
     /// A ticket has started, on that worker: the oldest entry, and a lease of some of the next for which there is
-    /// no ticket: together `most`, at least 1. `fetch` is called for each that is leased.
+    /// no ticket: together `most`, at least 1. `prefetch` is called for each that is leased.
     pub(crate) fn redeem(
         &self,
         worker: Option<usize>,
         most: usize,
-        fetch: impl Fn(&E),
+        prefetch: impl Fn(&E),
     ) -> Redeemed<E, K> {
         let mut state = self.lock();
         state.tickets -= 1;
@@ -228,7 +228,7 @@ impl<E, K> Queue<E, K> {
         let loose = state.entries.len().saturating_sub(state.tickets);
         let share = loose.div_ceil(self.leases.len()).min(most - 1);
         let leased = match worker {
-            Some(worker) => self.lease(&mut state, worker, share, fetch),
+            Some(worker) => self.lease(&mut state, worker, share, prefetch),
             None => 0,
         };
         Redeemed { entry, again, leased, after }
@@ -241,7 +241,7 @@ impl<E, K> Queue<E, K> {
         worker: usize,
         has_run: impl FnOnce() -> usize,
         most: usize,
-        fetch: impl Fn(&E),
+        prefetch: impl Fn(&E),
     ) -> Next<E, K> {
         let mut state = self.lock();
         self.end_lease(&mut state, worker);
@@ -256,7 +256,7 @@ impl<E, K> Queue<E, K> {
         let entry = state.entries.pop_front().map(|(_, entry)| entry);
         after.told = state.give(self.capacity, true);
         let share = loose.div_ceil(self.leases.len()).min(most) - 1;
-        let leased = self.lease(&mut state, worker, share, fetch);
+        let leased = self.lease(&mut state, worker, share, prefetch);
         Next { entry, leased, after }
     }
 
@@ -267,12 +267,12 @@ impl<E, K> Queue<E, K> {
         state: &mut Locked<E, K>,
         worker: usize,
         share: usize,
-        fetch: impl Fn(&E),
+        prefetch: impl Fn(&E),
     ) -> usize {
         let leased = if state.line.is_empty() { share.min(MOST) } else { 0 };
         if leased != 0 {
             let State { entries, leased: known, .. } = &mut **state;
-            let granted = entries.drain(..leased).inspect(|(_, entry)| fetch(entry));
+            let granted = entries.drain(..leased).inspect(|(_, entry)| prefetch(entry));
             self.leases.grant(known, worker, granted);
         }
         leased

@@ -13,11 +13,6 @@ mod body;
 pub(crate) mod cell;
 pub(crate) mod detached;
 pub(crate) mod error;
-#[cfg_attr(
-    any(not(target_arch = "x86_64"), miri, scheduler_loom, scheduler_shuttle),
-    path = "fetch_none.rs"
-)]
-mod fetch;
 pub(crate) mod party;
 /// For models of its own.
 #[cfg(scheduler_loom)]

@@ -2,9 +2,9 @@
 
 use super::JobRef;
 use super::cell::{Front, Outcome, Reason};
-use super::fetch::fetch;
 use super::state::Core;
 use crate::latch::{Latch, Watcher};
+use crate::sync::prefetch;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -23,8 +23,8 @@ impl Entry {
 
     /// It is going to run here soon.
     #[inline]
-    pub(crate) fn fetch(&self) {
-        fetch(self.0.header());
+    pub(crate) fn prefetch(&self) {
+        prefetch(self.0.header().as_ptr());
     }
 
     /// Of a job that came out of a queue, if it is a cell.
