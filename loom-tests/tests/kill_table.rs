@@ -21,7 +21,7 @@ use std::{env, fs, thread};
 const FAULT: &str = "KILL_TABLE_FAULT";
 const MODEL: &str = "KILL_TABLE_MODEL";
 /// How long a child may search, in seconds.
-const SECONDS: u64 = 300;
+const SECONDS: u64 = 600;
 
 /// A fault, and the model that finds it.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Each model, searched completely up to its bound. `cargo test -p loom-tests --test models`
 //!
 //! `MODEL_BOUND=3` searches with that many preemptions instead of the model's own;
-//! `MODEL_SECONDS=3600` is the limit for one model (300 otherwise). A search that its limit cuts
+//! `MODEL_SECONDS=3600` is the limit for one model (600 otherwise). A search that its limit cuts
 //! short fails.
 
 use scheduler_loom::models::{MODELS, Model, Report, Verdict, explore, model};
@@ -17,7 +17,7 @@ fn number(variable: &str) -> Option<u64> {
 fn search(name: &str) {
     let model = model(name).unwrap_or_else(|| panic!("no model is called {name}"));
     let bound = number("MODEL_BOUND").map_or(model.bound, |bound| Some(bound as usize));
-    search_to(model, bound, 300).unwrap_or_else(|why| panic!("{why}"));
+    search_to(model, bound, 600).unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// Searches up to `bound`, for so many seconds unless `MODEL_SECONDS` says otherwise.
