@@ -16,7 +16,7 @@
 //! - Else it settles when it has no job of its own left: it adds `local` to `shared`.
 //!   If that makes it zero, everything has ended; else it waits for the latch.
 //! - Whoever brings a settled `shared` to zero sets the latch. Before the settling nobody can:
-//!   there are fewer than `BIAS` parts. After it nobody begins a part but from inside an open
+//!   a scope never has `BIAS` parts, of 64 bits, all told. After it nobody begins a part but from inside an open
 //!   one, so zero is final.
 //!
 //! Invariant: the owner returns when all parts have ended, and what they wrote is visible to
@@ -29,29 +29,29 @@
 use crate::latch::Latch;
 use crate::pool::seat::{Seat, Seated};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicUsize, Ordering, start};
+use crate::sync::{AtomicU64, Ordering, start};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-const BIAS: usize = 1 << (usize::BITS - 2);
+const BIAS: u64 = 1 << 62;
 
 /// See the module.
 pub(crate) struct Parts {
     /// The seat of the owner. Dangling, so nobody's: none.
     owner: NonNull<Seat>,
     /// The owner's, while unsettled. Below zero by `BIAS`, and further where it ends more than it begins.
-    local: CachePadded<Cell<isize>>,
+    local: CachePadded<Cell<i64>>,
     /// The owner's.
     settled: Cell<bool>,
     /// On lines of its own, as `local`: one of the two is written for each part, by different threads,
     /// and everybody reads the rest.
-    shared: CachePadded<AtomicUsize>,
+    shared: CachePadded<AtomicU64>,
     latch: Latch,
 }
 
-// SAFETY: the cells are used on the owner's thread only (`on_owner`), the rest is atomic; the
-// pointer is compared and not followed.
+// SAFETY: the cells are used on the owner's thread only (`counts_locally`), the rest is atomic; the
+// pointer is followed only there, too, where its seat has been found to be the thread's own.
 unsafe impl Sync for Parts {}
 // SAFETY: as above.
 unsafe impl Send for Parts {}
@@ -73,7 +73,7 @@ impl Parts {
             owner: owner.map_or(NonNull::dangling(), Seated::as_ptr),
             local: CachePadded::new(Cell::new(start::PARTS - BIAS.cast_signed())),
             settled: Cell::new(owner.is_none()),
-            shared: CachePadded::new(AtomicUsize::new(if owner.is_some() {
+            shared: CachePadded::new(AtomicU64::new(if owner.is_some() {
                 BIAS.wrapping_sub_signed(start::PARTS)
             } else {
                 1

@@ -154,6 +154,7 @@ impl Registry {
         self.sleep.prefetch(index);
         let slot = self.slot(index);
         prefetch(&slot.terminate);
+        prefetch(&slot.inbox);
         prefetch(&self.injector);
         prefetch(&slot.counters);
         self.seat(index).prefetch();

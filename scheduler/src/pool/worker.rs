@@ -379,6 +379,11 @@ impl Worker {
         self.take_some_injected(INJECTED_STREAK)
     }
 
+    /// Of what a worker may have been woken for, what only it can run, and what it mostly is.
+    fn take_when_woken(&self) -> Option<JobRef> {
+        self.take_inbox().or_else(|| self.take_some_injected(INJECTED_STREAK))
+    }
+
     fn take_inbox(&self) -> Option<JobRef> {
         let inbox = &self.registry.slot(self.index).inbox;
         // A look before the fence of a steal: it is empty unless there is a broadcast.
@@ -441,15 +446,15 @@ impl Worker {
         let queued = || !self.registry.injector().is_empty();
         let mut rounds = self.search_rounds(role);
         let mut searching = rounds != 0 && sleep.try_search();
-        // Mostly for a job from outside: so the global queue is where it looks first, and what else there is it
-        // does not touch on its way there.
+        // Mostly for a job from outside: so the global queue is where it looks first, after its inbox, and what else
+        // there is it does not touch on its way there.
         let mut woken = false;
         loop {
             if searching {
                 for round in 0..rounds {
-                    let injected = woken.then(|| self.take_some_injected(INJECTED_STREAK));
+                    let first = if woken { self.take_when_woken() } else { None };
                     woken = false;
-                    let job = injected.flatten().or_else(|| self.steal_public(role));
+                    let job = first.or_else(|| self.steal_public(role));
                     if job.is_some() || latch.is_set() {
                         if round != 0 {
                             self.stamina.found();
@@ -472,7 +477,7 @@ impl Worker {
             if role == Role::Main && searching {
                 self.stamina.in_vain();
             }
-            let fell_asleep = self.stamina.falls_asleep();
+            let fell_asleep = if role == Role::Main { self.stamina.falls_asleep() } else { None };
             self.counters().parks.add(1);
             span::parks();
             match prepared.sleep(latch, deadline, || self.registry.prefetch_for_woken(self.index)) {

@@ -10,4 +10,4 @@ pub(crate) const fn head() -> u64 {
 pub(crate) const PICKS: u32 = 0;
 
 /// What a scope's owner counts for itself; `shared` starts as far below its bias.
-pub(crate) const PARTS: isize = 0;
+pub(crate) const PARTS: i64 = 0;

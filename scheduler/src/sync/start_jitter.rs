@@ -18,4 +18,4 @@ pub(crate) fn head() -> u64 {
 pub(crate) const PICKS: u32 = u32::MAX - 20;
 
 /// Both ways: the owner's count goes up through half of its bits, the shared one down.
-pub(crate) const PARTS: isize = (1 << (isize::BITS / 2)) - 20;
+pub(crate) const PARTS: i64 = (1 << 32) - 20;
