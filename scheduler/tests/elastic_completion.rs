@@ -8,8 +8,8 @@ mod support;
 use scheduler::{
     Elastic, ElasticBuilder, InvokeFailure, RejectedReason, RejectionPolicy, Shutdown, task,
 };
-use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
+use support::sync::mpsc::{self, Sender};
 use support::{caught, each_size, pool, text, thrown, watchdog};
 
 const LONG: Duration = Duration::from_secs(60);

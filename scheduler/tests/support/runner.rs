@@ -6,7 +6,7 @@
 extern crate test;
 
 use super::sync::{Mutex, thread};
-use super::text;
+use super::{silence_thrown, text};
 use std::process::exit;
 use test::{ShouldPanic, TestDesc, TestDescAndFn, TestFn};
 
@@ -90,6 +90,8 @@ pub(crate) fn run(tests: &[&TestDescAndFn]) {
     // The collector of crossbeam-epoch is made at its first use, under a `std::sync::Once`. That
     // is to happen before there are threads.
     let _ = crossbeam_deque::Worker::<usize>::new_lifo().stealer().steal();
+    // The panic hook as well: the lock around it is `std`'s, and not seen.
+    silence_thrown();
 
     let options = Options::from_arguments();
     let tests = tests.iter().map(|test| Test::new(test));
