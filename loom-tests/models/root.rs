@@ -4,7 +4,7 @@ use super::rig::{join, spawn};
 use crate::job::cell::Fate;
 use crate::pool::gate::{Gate, Passage, Stripe};
 use crate::pool::running::Running;
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, UnsafeCell};
+use crate::sync::{Arc, AtomicBool, Moment, Mutex, Ordering, UnsafeCell};
 use std::cell::Cell;
 use std::panic::Location;
 use std::rc::Rc;
@@ -158,7 +158,7 @@ pub(super) fn cancelled_root_against_close() {
 pub(super) fn report_against_a_root_that_ends() {
     let shared = Rc::new((Gate::new(1), Running::default()));
     shared.0.enter(Stripe::outside()).expect("it is open");
-    shared.1.begin(Location::caller());
+    shared.1.begin(Location::caller(), Moment::now());
     let worker = Rc::clone(&shared);
     let worker = spawn(move || {
         worker.1.end();
@@ -180,11 +180,11 @@ pub(super) fn sites_against_a_root_that_ended() {
     let ended = Rc::new(AtomicBool::new(false));
     let (runs, ends) = (Rc::clone(&running), Rc::clone(&ended));
     let worker = spawn(move || {
-        runs.begin(first);
+        runs.begin(first, Moment::now());
         runs.end();
         ends.store(true, Ordering::Release);
-        runs.begin(second);
-        runs.begin(third);
+        runs.begin(second, Moment::now());
+        runs.begin(third, Moment::now());
         runs.end();
     });
     if ended.load(Ordering::Acquire) {

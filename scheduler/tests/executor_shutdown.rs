@@ -9,7 +9,7 @@ use scheduler::{
     Executor, JoinHandle, RejectedReason, RejectionPolicy, Shutdown, ThreadPool, task,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::sync::{Arc, mpsc, thread};
 use support::{Drops, Stuck, each_size, pool, throw, usable, wait_until, watchdog};
 
@@ -233,12 +233,15 @@ fn a_deadline_names_who_still_runs() {
         let pool = pool(1);
         let executor = executor(&pool);
         let released = busy(&executor);
+        let begun = Instant::now();
         let queued = executor.submit(|| ()).unwrap();
+        thread::sleep(30 * MS);
+        let least = begun.elapsed() + 5 * MS;
         let report = executor.shutdown(Shutdown::DrainFor(5 * MS));
         assert_eq!((report.ran, report.cancelled, report.stragglers.len()), (0, 1, 1));
         assert_eq!(report.stragglers[0].worker, 0);
         assert!(report.stragglers[0].spawned_at.file().ends_with("executor_shutdown.rs"));
-        assert!(report.stragglers[0].running_for >= 5 * MS, "it began before the shutdown");
+        assert!(report.stragglers[0].running_for >= least, "it began before the shutdown");
         assert!(queued.join().unwrap_err().is_shut_down());
         assert!(!executor.await_termination(MS));
         released.store(true, SeqCst);

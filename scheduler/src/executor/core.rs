@@ -30,7 +30,7 @@ use crate::pool::running::Running;
 use crate::pool::worker::Worker;
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Counter, Instant, Mutex};
+use crate::sync::{Arc, Counter, Instant, Moment, Mutex};
 use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -206,7 +206,6 @@ impl Core {
 
     /// Refuses what comes from now on. What there was just before, without what had ended.
     pub(super) fn close(&self) -> Figures {
-        self.life.note_close();
         let (before, after) = self.queue.close(|| self.untold());
         drop(self.follow(after));
         before
@@ -377,12 +376,10 @@ impl Core {
             (now, now - at)
         });
         let result = unwind::catch(|| {
-            slot.running.begin(site);
+            let begun = Moment::now();
+            slot.running.begin(site, begun);
             let _end = End(&slot.running);
-            if self.life.was_closed() {
-                slot.running.note_begin(self.life.closed_for());
-            }
-            self.registry.run_root(site, closure)
+            self.registry.run_root_since(site, begun, closure)
         });
         if result.is_ok() {
             slot.completed.add(1)

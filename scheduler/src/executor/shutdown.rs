@@ -201,13 +201,12 @@ impl Executor {
 /// What runs now.
 fn stragglers(core: &Core) -> Vec<Straggler> {
     let mut stragglers = Vec::new();
-    let closed_for = core.life.closed_for();
     for (worker, slot) in core.slots().enumerate() {
         let sites = slot.running.sites();
-        stragglers.extend(sites.map(|(spawned_at, begun)| Straggler {
+        stragglers.extend(sites.map(|(spawned_at, running_for)| Straggler {
             worker,
             spawned_at,
-            running_for: closed_for.saturating_sub(begun),
+            running_for,
         }));
     }
     stragglers

@@ -228,6 +228,11 @@ impl Gate {
         Closing { passage, before: Tally(sum) }
     }
 
+    /// Whether it is about to close, or is closed. As of a moment ago.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
     /// Of a gate that has been closed.
     pub(crate) fn tally(&self) -> Tally {
         // Ordering: Acquire, with the Release in `leave_the_rest`: a root that is not counted as inside is

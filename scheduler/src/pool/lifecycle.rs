@@ -20,7 +20,7 @@ use super::gate::{Closed, Closing, Gate, Passage, Stripe, Tally};
 use crate::job::cell::Fate;
 use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicBool, Counter, Instant, Mutex, Ordering, StaticMutex, prefetch};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, prefetch};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -138,9 +138,8 @@ pub struct Straggler {
     pub worker: usize,
     /// The line that spawned or installed it.
     pub spawned_at: &'static Location<'static>,
-    /// How long it has been running: since it began, or, if it had begun before the pool was closed,
-    /// since then, and so at least. (Nobody looks at a clock when a closure begins in an open pool.) Of an
-    /// elastic pool, always since it began.
+    /// How long it has been running. On Linux that may be too long by a tick of the kernel, which is 1 to 10 ms, but
+    /// for an elastic pool.
     pub running_for: Duration,
 }
 
@@ -154,10 +153,6 @@ pub(crate) struct Lifecycle {
     aborting: AtomicBool,
     /// A deadline has passed: nobody waits for the workers any more.
     given_up: AtomicBool,
-    /// 1 as soon as there is a time in `closed_at`. Statistics: it is in time, or a moment late.
-    was_closed: Counter,
-    /// When the first shutdown began. Not of a protocol, and so no lock that the models branch on.
-    closed_at: StaticMutex<Option<Instant>>,
     exit: Mutex<Exit>,
 }
 
@@ -181,8 +176,6 @@ impl Lifecycle {
             cancelling: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
-            was_closed: Counter::default(),
-            closed_at: StaticMutex::new(None),
             exit: Mutex::new(Exit { workers, waiters: Vec::new() }),
         }
     }
@@ -207,7 +200,6 @@ impl Lifecycle {
     /// A root is about to begin.
     pub(crate) fn prefetch(&self) {
         prefetch(&self.cancelling);
-        prefetch(&self.was_closed);
     }
 
     /// A shutdown begins, and new roots will be refused.
@@ -217,26 +209,12 @@ impl Lifecycle {
 
     /// Refuses new roots from now on.
     pub(crate) fn close(&self) -> Closing {
-        self.note_close();
         self.gate.close()
     }
 
-    /// A shutdown has begun. Only the first one's time counts.
-    pub(crate) fn note_close(&self) {
-        self.closed_at.lock().unwrap().get_or_insert_with(Instant::now);
-        self.was_closed.set(1);
-    }
-
     /// Whether a shutdown has begun.
-    #[inline]
-    pub(crate) fn was_closed(&self) -> bool {
-        self.was_closed.get() != 0
-    }
-
-    /// How long ago the first shutdown began.
-    pub(crate) fn closed_for(&self) -> Duration {
-        let closed_at = *self.closed_at.lock().unwrap();
-        closed_at.map_or(Duration::ZERO, |closed_at| Instant::now() - closed_at)
+    pub(crate) fn is_closing(&self) -> bool {
+        self.gate.is_closing()
     }
 
     /// A deadline has passed. Relaxed: read by the pool's drop, which comes after.

@@ -337,12 +337,9 @@ impl ThreadPool {
     /// What runs now.
     fn stragglers(&self) -> Vec<Straggler> {
         let mut stragglers = Vec::new();
-        let closed_for = self.registry.lifecycle().closed_for();
         for (worker, slot) in self.registry.slots().enumerate() {
-            let straggler = |(spawned_at, begun): (_, Duration)| {
-                let running_for = closed_for.saturating_sub(begun);
-                Straggler { worker, spawned_at, running_for }
-            };
+            let straggler =
+                |(spawned_at, running_for)| Straggler { worker, spawned_at, running_for };
             stragglers.extend(slot.running().sites().map(straggler));
         }
         stragglers
@@ -386,7 +383,7 @@ impl fmt::Debug for ThreadPool {
             .field("workers", &registry.len())
             .field("sleeping", &idle.sleeping())
             .field("queued", &queued)
-            .field("shut_down", &registry.lifecycle().was_closed())
+            .field("shut_down", &registry.lifecycle().is_closing())
             .finish_non_exhaustive()
     }
 }

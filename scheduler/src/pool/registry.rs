@@ -20,7 +20,7 @@ use crate::sleep::Sleep;
 use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicUsize, Instant, Ordering, prefetch, spin_loop};
+use crate::sync::{Arc, AtomicUsize, Instant, Moment, Ordering, prefetch, spin_loop};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -421,6 +421,16 @@ impl Registry {
         site: &'static Location<'static>,
         closure: impl FnOnce() -> R,
     ) -> R {
+        self.run_root_since(site, Moment::now(), closure)
+    }
+
+    /// The same, where it is known when it has begun.
+    pub(crate) fn run_root_since<R>(
+        &self,
+        site: &'static Location<'static>,
+        begun: Moment,
+        closure: impl FnOnce() -> R,
+    ) -> R {
         struct End<'a>(&'a Running);
         impl Drop for End<'_> {
             #[inline]
@@ -430,11 +440,8 @@ impl Registry {
         }
         let worker = Worker::current().expect("roots run on workers");
         let running = self.slot(worker.index()).running();
-        running.begin(site);
+        running.begin(site, begun);
         let _end = End(running);
-        if self.lifecycle.was_closed() {
-            running.note_begin(self.lifecycle.closed_for());
-        }
         closure()
     }
 

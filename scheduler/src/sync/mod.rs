@@ -29,6 +29,7 @@ pub(crate) mod brief_itself;
 mod cell;
 #[cfg(any(scheduler_loom, scheduler_shuttle))]
 mod clock;
+pub(crate) mod coarse;
 pub(crate) mod fault;
 pub(crate) mod mask;
 #[cfg(not(scheduler_shuttle))]
@@ -43,6 +44,7 @@ pub(crate) mod start;
 #[cfg(scheduler_tsan)]
 mod volatile;
 
+pub(crate) use coarse::Moment;
 pub(crate) use imp::*;
 pub(crate) use prefetch::prefetch;
 pub(crate) use std::sync::atomic::Ordering;
