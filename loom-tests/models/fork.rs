@@ -263,7 +263,8 @@ pub(super) fn full_head_spills_before_a_stuck_leaf() {
         for job in &jobs {
             worker.push(job.right());
         }
-        jobs.iter().for_each(Job::wait);
+        // The newest runs last: with that wait over, the others end at once.
+        jobs.iter().rev().for_each(Job::wait);
     });
     rig.stop();
     ledger::all_ran(HEAD_CAPACITY + 1);
