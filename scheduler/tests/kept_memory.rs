@@ -46,6 +46,8 @@ fn alone() -> MutexGuard<'static, ()> {
 const MIB: usize = 1024 * 1024;
 /// Empty slabs that the process keeps for the next burst.
 const SPARE: usize = 4 * MIB;
+/// Of the seats of pools that have ended the process keeps so much for the next.
+const SEATS: usize = 4 * MIB;
 /// What a worker keeps of freed blocks, of any size.
 const FOR_EACH_WORKER: usize = MIB;
 /// The harness's own, and queues that have grown.
@@ -79,6 +81,24 @@ fn closures_from_outside() {
             let kept = allocated() - before;
             assert!(kept <= SPARE + REST, "{kept} bytes are kept");
         }
+    });
+}
+
+#[test]
+fn pools_one_after_the_other() {
+    let _alone = alone();
+    watchdog("pools_one_after_the_other", || {
+        let before = allocated();
+        // Seats of three sizes, of which the last are too large to be kept.
+        for workers in [1, 8, 64].repeat(3) {
+            let pool = pool(workers);
+            assert_eq!(pool.broadcast(|worker| worker.index()).len(), workers);
+            drop(pool);
+            let kept = allocated().saturating_sub(before);
+            assert!(kept <= SEATS + SPARE + REST, "{kept} bytes are kept");
+        }
+        let kept = allocated().saturating_sub(before);
+        assert!(kept <= SPARE + REST, "{kept} bytes are kept of a large pool");
     });
 }
 

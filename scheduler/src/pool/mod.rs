@@ -14,6 +14,7 @@ pub(crate) mod on_close;
 pub(crate) mod registry;
 pub(crate) mod running;
 pub(crate) mod seat;
+pub(crate) mod seats;
 pub(crate) mod stamina;
 pub(crate) mod stops;
 pub(crate) mod worker;

@@ -15,7 +15,6 @@ use crate::span;
 use crate::sync::asymmetric::light_owner;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{INJECTED_STREAK, prefetch, thread_local_const};
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::fmt;
 use std::hint;
@@ -75,8 +74,8 @@ impl Seat {
     /// # Safety
     ///
     /// 1. `place` can be written, and is aligned.
-    /// 2. The memory there is zero.
-    unsafe fn init(place: *mut Self) {
+    /// 2. The memory there is zero, or as another seat was left there.
+    pub(super) unsafe fn init(place: *mut Self) {
         let vacant = Own {
             worker: Cell::new(ptr::null()),
             word: Cell::new(ptr::null()),
@@ -109,71 +108,6 @@ impl Seat {
 
     pub(crate) fn batch(&self) -> &Batch {
         &self.batch
-    }
-}
-
-/// The seats of a pool, side by side in one piece of memory.
-///
-/// Most of a seat is the head's slots, and most pools use few of them. What comes fresh from the system is
-/// zero, as they have to be, and a page of it is real only once it is used. That is why all seats are asked
-/// for at once, so that the allocator goes to the system for them, and why they are aligned here: an
-/// allocator that is to align this far would write the zeros.
-#[derive(Debug)]
-pub(crate) struct Seats {
-    first: NonNull<Seat>,
-    len: usize,
-    memory: NonNull<u8>,
-    layout: Layout,
-}
-
-// SAFETY: it owns its seats, which are `Send`.
-unsafe impl Send for Seats {}
-// SAFETY: it gives them out by reference only, and they are `Sync`.
-unsafe impl Sync for Seats {}
-
-impl Seats {
-    /// # Panics
-    ///
-    /// If there are none.
-    pub(crate) fn new(len: usize) -> Self {
-        assert!(len != 0, "a pool has workers");
-        // With room to align the first; any allocator aligns this far by itself.
-        let size =
-            size_of::<Seat>().checked_mul(len).and_then(|n| n.checked_add(align_of::<Seat>()));
-        let layout = size.and_then(|size| Layout::from_size_align(size, align_of::<u64>()).ok());
-        let layout = layout.expect("the workers are too many for the address space");
-        // SAFETY: a seat has a size, and there is one.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        // SAFETY: less than the alignment, for which there is room.
-        let first = unsafe { memory.add(memory.align_offset(align_of::<Seat>())) }.cast::<Seat>();
-        for index in 0..len {
-            // SAFETY: there is room for so many.
-            let seat = unsafe { first.add(index) };
-            // SAFETY: (1) aligned, as the first; (2) `alloc_zeroed`, and nobody has written there.
-            unsafe { Seat::init(seat.as_ptr()) };
-        }
-        Self { first, len, memory, layout }
-    }
-
-    /// Of the worker of `index`.
-    #[inline]
-    pub(crate) fn get(&self, index: usize) -> &Seat {
-        assert!(index < self.len, "a seat for each worker");
-        // SAFETY: there are more.
-        let seat = unsafe { self.first.add(index) };
-        // SAFETY: made in `new`, and alive until the drop.
-        unsafe { seat.as_ref() }
-    }
-}
-
-impl Drop for Seats {
-    fn drop(&mut self) {
-        let seats = NonNull::slice_from_raw_parts(self.first, self.len);
-        // SAFETY: made in `new`; the last use.
-        unsafe { seats.drop_in_place() };
-        // SAFETY: from `new`, by this layout.
-        unsafe { dealloc(self.memory.as_ptr(), self.layout) };
     }
 }
 
@@ -441,32 +375,4 @@ fn run_popped(seated: Seated<'_>, popped: Option<JobRef>) -> bool {
 fn answer<T>(seated: Seated<'_>, held: T) -> T {
     seated.worker().answer();
     hint::black_box(held)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Seat, Seats};
-
-    #[test]
-    fn seats_lie_side_by_side_aligned_and_empty() {
-        for len in [1, 2, 5] {
-            let seats = Seats::new(len);
-            let places: Vec<usize> =
-                (0..len).map(|index| &raw const *seats.get(index) as usize).collect();
-            assert!(places.iter().all(|place| place.is_multiple_of(align_of::<Seat>())));
-            assert!(places.windows(2).all(|two| two[1] - two[0] == size_of::<Seat>()));
-            let memory = seats.memory.addr().get();
-            assert!(
-                places[0] >= memory
-                    && places[len - 1] + size_of::<Seat>() <= memory + seats.layout.size()
-            );
-            assert!((0..len).all(|index| seats.get(index).head().len_for_thief() == 0));
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "a seat for each worker")]
-    fn there_is_no_seat_for_one_more() {
-        let _ = Seats::new(2).get(2);
-    }
 }

@@ -99,7 +99,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
     /// # Safety
     ///
     /// 1. `place` can be written, and is aligned.
-    /// 2. The memory there is zero.
+    /// 2. The memory there is zero, or as a head like it was left there.
     pub(crate) unsafe fn init(place: *mut Self) {
         let start = start::head();
         // SAFETY: (1).
@@ -111,7 +111,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         // SAFETY: (1).
         unsafe { top.write(CachePadded::new(AtomicU64::new(start))) };
         if ZERO_IS_NULL {
-            return; // By (2) they are made.
+            return; // By (2) they hold something, which nobody reads before the first push there.
         }
         // SAFETY: (1).
         let slots = unsafe { &raw mut (*place).slots }.cast::<AtomicPtr<Header>>();

@@ -31,6 +31,9 @@ mod cell;
 mod clock;
 pub(crate) mod coarse;
 pub(crate) mod fault;
+#[cfg_attr(any(scheduler_loom, scheduler_shuttle, scheduler_asan), path = "keep_nothing.rs")]
+mod keep;
+pub(crate) mod kept;
 pub(crate) mod mask;
 #[cfg(not(scheduler_shuttle))]
 #[cfg_attr(scheduler_loom, path = "patience_checker.rs")]
