@@ -149,7 +149,7 @@ fn wakes(contender: &Contender) -> bool {
 }
 
 fn starts(contender: &Contender) -> bool {
-    contender.can(Ability::Loop) && contender.can(Ability::Threads)
+    contender.can(Ability::Life) || contender.can(Ability::Loop) && contender.can(Ability::Threads)
 }
 
 /// All works, in the order in which reports list them.

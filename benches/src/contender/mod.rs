@@ -29,6 +29,7 @@ mod ours_executor;
 mod ours_free;
 mod par_sort;
 pub(crate) mod rayon;
+mod rayon_ended;
 mod serial;
 mod std_scope;
 mod std_sort;
@@ -51,6 +52,8 @@ pub enum Ability {
     Loop,
     /// Threads of its own, which start and end with it.
     Threads,
+    /// Being started and ended with one loop between, which is all that it is there for.
+    Life,
     /// Its library's own sort of a slice.
     Sort,
 }
@@ -79,7 +82,8 @@ pub(crate) trait Pool: Sized {
         lacks::<Self>(Ability::Submit)
     }
 
-    /// Runs `body` on each of `chunks`, and returns when all is done; with [`Ability::Loop`].
+    /// Runs `body` on each of `chunks`, and returns when all is done; with [`Ability::Loop`] or
+    /// [`Ability::Life`].
     fn parallel_for(&self, _: &Chunks, _: Body<'_>) {
         lacks::<Self>(Ability::Loop)
     }
@@ -156,7 +160,7 @@ macro_rules! contenders {
             /// multiples of `grain` from the range's start, and only the last may be shorter.
             ///
             /// # Panics
-            /// If it lacks [`Ability::Loop`]; if `grain` is 0.
+            /// If it lacks [`Ability::Loop`] and [`Ability::Life`]; if `grain` is 0.
             pub fn parallel_for(
                 &self,
                 range: Range<usize>,
@@ -190,6 +194,7 @@ contenders! {
     ours_executor::OursExecutor
     ours_executor::OursBounded
     rayon::Rayon
+    rayon_ended::RayonEnded
     chili::Chili
     bare_park::BarePark
     bare_park::BoundPark

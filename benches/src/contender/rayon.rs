@@ -26,12 +26,16 @@ impl Pool for Rayon {
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {
-        let all = || {
-            let indices = (0..chunks.count()).into_par_iter();
-            indices.for_each(|index| body(chunks.get(index)));
-        };
-        self.0.install(all);
+        parallel_for(&self.0, chunks, body);
     }
+}
+
+pub(super) fn parallel_for(pool: &ThreadPool, chunks: &Chunks, body: Body<'_>) {
+    let all = || {
+        let indices = (0..chunks.count()).into_par_iter();
+        indices.for_each(|index| body(chunks.get(index)));
+    };
+    pool.install(all);
 }
 
 pub(super) fn start(workers: usize) -> ThreadPool {
