@@ -1,10 +1,12 @@
 //! Which worker runs on which core.
 //!
-//! `core_affinity` lists the cores of the calling thread's mask, so containers and `taskset`
-//! are respected. It aborts the process on an id of 1024 or more, so ids are checked here
-//! before one gets that far.
+//! The cores of the calling thread's mask are listed, so containers and `taskset` are respected.
+//! `core_affinity` aborts the process on an id of 1024 or more, so ids are checked here before one
+//! gets that far.
 
 use super::error::{BuildError, Kind};
+#[cfg(feature = "affinity")]
+use crate::sync::mask;
 use crate::sync::{StaticMutex, thread};
 #[cfg(feature = "affinity")]
 use core_affinity::CoreId;
@@ -106,7 +108,8 @@ impl Plan {
 /// The cores that the calling thread may run on; `None` if that cannot be told.
 #[cfg(feature = "affinity")]
 fn listed_cores() -> Option<Vec<usize>> {
-    Some(core_affinity::get_core_ids()?.into_iter().map(|core| core.id).collect())
+    let ids = || core_affinity::get_core_ids();
+    mask::cores().or_else(|| Some(ids()?.into_iter().map(|core| core.id).collect()))
 }
 #[cfg(not(feature = "affinity"))]
 fn listed_cores() -> Option<Vec<usize>> {
@@ -136,4 +139,24 @@ pub(crate) fn pin_current_thread(core: usize) -> bool {
 #[cfg(not(feature = "affinity"))]
 pub(crate) fn pin_current_thread(_: usize) -> bool {
     false
+}
+
+#[cfg(all(test, feature = "affinity"))]
+mod tests {
+    use super::{listed_cores, pin_current_thread};
+
+    fn by_core_affinity() -> Option<Vec<usize>> {
+        Some(core_affinity::get_core_ids()?.into_iter().map(|core| core.id).collect())
+    }
+
+    #[test]
+    fn the_cores_are_those_that_core_affinity_lists() {
+        let listed = listed_cores();
+        assert_eq!(listed, by_core_affinity());
+        for core in listed.into_iter().flatten() {
+            // Where that is a mere wish, or refused, all of them are listed still.
+            pin_current_thread(core);
+            assert_eq!(listed_cores(), by_core_affinity());
+        }
+    }
 }

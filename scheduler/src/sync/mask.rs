@@ -1,4 +1,4 @@
-//! Which cores a new thread may run on.
+//! Which cores a thread may run on, and a new one.
 //!
 //! On Linux a thread inherits the mask of the thread that spawns it. From a pinned worker that is
 //! one core, and a thread that waits for others would stay behind that worker. So the first pool
@@ -14,4 +14,6 @@ mod imp;
 #[path = "mask_none.rs"]
 mod imp;
 
+#[cfg(feature = "affinity")]
+pub(crate) use imp::cores;
 pub(crate) use imp::{remember, restore};

@@ -1,5 +1,11 @@
 //! Where there is nothing to do. See `mask.rs`.
 
+/// The cores that the calling thread may run on, if that is known here.
+#[cfg(feature = "affinity")]
+pub(crate) fn cores() -> Option<Vec<usize>> {
+    None
+}
+
 /// Notes the calling thread's mask, the first time.
 pub(crate) fn remember() {}
 
