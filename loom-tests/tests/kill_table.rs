@@ -92,6 +92,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("PartsEndNoAcquire", "parts_that_end_elsewhere"),
     Seeded::new("PartsEndNoRelease", "scope_against_a_thief"),
     Seeded::new("PartsSettleForgetsLocal", "scope_against_a_thief"),
+    Seeded::new("PartsSettleKeepsOwner", "scope_part_spawns_against_a_thief"),
     Seeded::new("PartsNoneOpenRelaxed", "scope_against_a_thief"),
     Seeded::new("PartsSettleRelaxed", "scope_against_a_thief"),
     Seeded::new("ScopePanicLeaves", "scope_body_panics_against_a_thief"),

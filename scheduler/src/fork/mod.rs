@@ -6,6 +6,7 @@ mod join;
 mod join_macro;
 pub(crate) mod parts;
 mod scope;
+mod scope_state;
 
 pub use broadcast::{BroadcastContext, broadcast};
 pub use context::{Context, with_context};

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! - The owner returns at once when it sees that no part is open.
-//! - Else it settles when it has no job of its own left: it adds `local` to `shared`.
+//! - Else it settles when it has no job of its own left: it gives up being the owner, and adds `local` to `shared`.
 //!   If that makes it zero, everything has ended; else it waits for the latch.
 //! - Whoever brings a settled `shared` to zero sets the latch. Before the settling nobody can:
 //!   a scope never has `BIAS` parts, of 64 bits, all told. After it nobody begins a part but from inside an open
@@ -29,28 +29,35 @@
 use crate::latch::Latch;
 use crate::pool::seat::{Seat, Seated};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicU64, Ordering, start};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, start};
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
-use std::ptr::NonNull;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 const BIAS: u64 = 1 << 62;
 
-/// See the module.
+/// No seat is there, nor at null.
+const NOBODY: *mut Seat = ptr::dangling_mut();
+
+/// Between what different threads write, so that it lies on different lines. By distance and not by alignment: a frame
+/// that is aligned so far takes instructions for it, and more memory.
+pub(super) type Apart = MaybeUninit<[u8; size_of::<CachePadded<u8>>()]>;
+
+/// See the module. `shared` or `local` is written for each part, by different threads, and everybody reads the rest.
+#[repr(C)]
 pub(crate) struct Parts {
-    /// The seat of the owner. Dangling, so nobody's: none.
-    owner: NonNull<Seat>,
-    /// The owner's, while unsettled. Below zero by `BIAS`, and further where it ends more than it begins.
-    local: CachePadded<Cell<i64>>,
-    /// The owner's.
-    settled: Cell<bool>,
-    /// On lines of its own, as `local`: one of the two is written for each part, by different threads,
-    /// and everybody reads the rest.
-    shared: CachePadded<AtomicU64>,
+    /// The seat of the owner, while unsettled; else it dangles, and is nobody's.
+    owner: AtomicPtr<Seat>,
     latch: Latch,
+    _before: Apart,
+    shared: AtomicU64,
+    _behind: Apart,
+    /// The owner's, while unsettled. Below zero by `BIAS`, and further where it ends more than it begins.
+    local: Cell<i64>,
 }
 
-// SAFETY: the cells are used on the owner's thread only (`counts_locally`), the rest is atomic; the
+// SAFETY: the cell is used on the owner's thread only (`owner`), the rest is atomic; the
 // pointer is followed only there, too, where its seat has been found to be the thread's own.
 unsafe impl Sync for Parts {}
 // SAFETY: as above.
@@ -69,24 +76,28 @@ impl Parts {
     /// For a scope on `owner`'s thread, or on none of the pool's workers.
     #[inline]
     pub(crate) fn new(owner: Option<Seated<'_>>) -> Self {
+        let shared = if owner.is_some() { BIAS.wrapping_sub_signed(start::PARTS) } else { 1 };
         Self {
-            owner: owner.map_or(NonNull::dangling(), Seated::as_ptr),
-            local: CachePadded::new(Cell::new(start::PARTS - BIAS.cast_signed())),
-            settled: Cell::new(owner.is_none()),
-            shared: CachePadded::new(AtomicU64::new(if owner.is_some() {
-                BIAS.wrapping_sub_signed(start::PARTS)
-            } else {
-                1
-            })),
+            owner: AtomicPtr::new(owner.map_or(NOBODY, |owner| owner.as_ptr().as_ptr())),
             latch: Latch::new(),
+            _before: MaybeUninit::uninit(),
+            shared: AtomicU64::new(shared),
+            _behind: MaybeUninit::uninit(),
+            local: Cell::new(start::PARTS - BIAS.cast_signed()),
         }
     }
 
     /// The owner's seat, if this is its thread and it counts in the cell.
     #[inline(always)]
-    fn counts_locally(&self) -> Option<Seated<'_>> {
-        let owner = Seated::current_at(self.owner)?;
-        (!self.settled.get()).then_some(owner)
+    pub(super) fn owner(&self) -> Option<Seated<'_>> {
+        // Relaxed: only the owner changes it, and anybody else finds a seat that is not its own, before and after.
+        Seated::current_at(self.owner.load(Ordering::Relaxed))
+    }
+
+    /// One more part, begun by the [`owner`](Self::owner). The caller is the body or an open part.
+    #[inline(always)]
+    pub(super) fn begin_by(&self, _: Seated<'_>) {
+        self.local.set(self.local.get() + 1);
     }
 
     /// One more part, if the caller is the owner and counts by itself: its seat. The caller is the body
@@ -94,8 +105,8 @@ impl Parts {
     #[inline(always)]
     #[must_use = "without an owner, nothing has been counted"]
     pub(crate) fn begin(&self) -> Option<Seated<'_>> {
-        let owner = self.counts_locally()?;
-        self.local.set(self.local.get() + 1);
+        let owner = self.owner()?;
+        self.begin_by(owner);
         Some(owner)
     }
 
@@ -116,7 +127,7 @@ impl Parts {
     pub(crate) unsafe fn end(this: *const Self) {
         // SAFETY: (1): this part is open.
         let parts = unsafe { &*this };
-        if parts.counts_locally().is_some() {
+        if parts.owner().is_some() {
             parts.local.set(parts.local.get() - 1);
             return;
         }
@@ -143,7 +154,10 @@ impl Parts {
 
     /// Owner, once, after the body: from now on the count is in one place.
     pub(crate) fn settle(&self) -> Settled {
-        self.settled.set(true);
+        if !fault::is(Fault::PartsSettleKeepsOwner) {
+            // Relaxed: see `owner`.
+            self.owner.store(NOBODY, Ordering::Relaxed);
+        }
         let share = if fault::is(Fault::PartsSettleForgetsLocal) {
             -BIAS.cast_signed()
         } else {

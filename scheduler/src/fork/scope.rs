@@ -1,24 +1,20 @@
 //! Any number of forks, over borrowed data.
 
-use super::parts::{Parts, Settled};
-use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
+use super::scope_state::State;
+use crate::job::cell;
 use crate::job::error::JoinError;
 use crate::job::party::Handle;
-use crate::job::{JobRef, detached};
 use crate::pool::ThreadPool;
-use crate::pool::carried::{Carried, put_away};
+use crate::pool::carried::Carried;
 use crate::pool::global::global;
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
-use crate::pool::worker::Role;
 use crate::span;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{AtomicPtr, Ordering};
-use crate::unwind::{self, Payload};
+use crate::unwind;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
 
 /// Where forks are spawned that may borrow; see [`scope`].
 ///
@@ -53,137 +49,6 @@ pub struct Scope<'scope, 'env: 'scope> {
     // scope nor be tied to a shorter borrow of it.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
-}
-
-/// What the parts of a scope share. Lives in the frame that waits for all of them.
-struct State {
-    registry: NonNull<Registry>,
-    parts: Parts,
-    /// The task that made the scope, which its parts carry.
-    task: Carried,
-    /// Whether that is anything.
-    carries: bool,
-    /// The first panic that no handle showed, in a box; null while there is none.
-    panic: AtomicPtr<Payload>,
-}
-
-// SAFETY: `registry` is a shared borrow that outlives the scope; `Registry` is `Sync`.
-unsafe impl Sync for State {}
-// SAFETY: as above.
-unsafe impl Send for State {}
-
-/// A part's way to its scope.
-#[derive(Clone, Copy)]
-struct Part(NonNull<State>);
-
-// SAFETY: `State` is `Sync`.
-unsafe impl Send for Part {}
-
-impl Part {
-    fn record(self, payload: Payload) {
-        // SAFETY: the scope waits for this part, or is still in the code that drops the part's
-        // handle, which cannot outlive it.
-        unsafe { self.0.as_ref() }.record(payload);
-    }
-}
-
-impl Owner for Part {
-    /// A scoped handle cannot leave the scope.
-    const OUTLIVES_HANDLE: bool = true;
-
-    fn cancels(self) -> bool {
-        false
-    }
-
-    #[inline(always)]
-    fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        // SAFETY: the scope waits for this part.
-        let state = unsafe { self.0.as_ref() };
-        if state.carries {
-            // SAFETY: (1) the scope, which is inside the frames that this is borrowed from, waits for
-            // this part; (2) just below.
-            unsafe { state.task.begin() };
-        }
-        let result = unwind::catch(closure);
-        // Asked once more, for the answer would take a register meanwhile.
-        if state.carries {
-            Carried::end();
-        }
-        result
-    }
-
-    /// A scoped handle aborts nothing.
-    #[inline]
-    fn run_abortable<T>(self, _: AbortFlag<'_>, closure: impl FnOnce() -> T) -> Result<T, Payload> {
-        self.run(closure)
-    }
-
-    fn unclaimed(self) -> Unclaimed {
-        Unclaimed(Box::new(move |payload| self.record(payload)))
-    }
-
-    #[inline]
-    fn ended(self, _: Fate) {
-        // SAFETY: the scope waits for this part, which ends once.
-        let parts = unsafe { &raw const (*self.0.as_ptr()).parts };
-        // SAFETY: as above.
-        unsafe { Parts::end(parts) };
-    }
-}
-
-impl State {
-    /// Of a scope whose body is about to run on `owner`, or on none of the pool's workers.
-    #[inline(always)]
-    fn new(registry: &Registry, owner: Option<Seated<'_>>, task: Carried) -> Self {
-        Self {
-            registry: NonNull::from(registry),
-            parts: Parts::new(owner),
-            task,
-            carries: !task.is_nothing(),
-            panic: AtomicPtr::new(ptr::null_mut()),
-        }
-    }
-
-    /// Begins a part, and queues the job that `make` makes of it, beside its handle.
-    #[inline(always)]
-    fn begin<T>(&self, make: impl FnOnce(Part) -> (JobRef, T)) -> T {
-        let part = Part(NonNull::from(self));
-        let Some(owner) = self.parts.begin() else { return self.begin_elsewhere(make, part) };
-        let (job, handle) = make(part);
-        owner.push(job);
-        handle
-    }
-
-    /// The same for anybody but the owner, and for that once it has settled. Apart, so that on the path of
-    /// the owner nothing is asked twice.
-    #[inline(never)]
-    fn begin_elsewhere<T>(&self, make: impl FnOnce(Part) -> (JobRef, T), part: Part) -> T {
-        self.parts.begin_elsewhere();
-        let (job, handle) = make(part);
-        // SAFETY: the frame that runs the scope borrows the registry.
-        unsafe { self.registry.as_ref() }.submit(job);
-        handle
-    }
-
-    fn record(&self, payload: Payload) {
-        let mine = Box::into_raw(Box::new(payload));
-        // Relaxed: whoever records is inside an open part or the body, whose end hands it on.
-        let (none, relaxed) = (ptr::null_mut(), Ordering::Relaxed);
-        let first = self.panic.compare_exchange(none, mine, relaxed, relaxed);
-        if first.is_err() {
-            // SAFETY: made above, and not stored.
-            unwind::drop_quietly(unsafe { Box::from_raw(mine) });
-        }
-    }
-
-    /// The first panic. Called once, when all parts have ended.
-    #[inline]
-    fn take_panic(&self) -> Option<Payload> {
-        // Relaxed: the ends of the parts have been acquired (`parts.rs`).
-        let first = NonNull::new(self.panic.load(Ordering::Relaxed))?;
-        // SAFETY: stored by `record`, from a box; nobody else takes it.
-        Some(*unsafe { Box::from_raw(first.as_ptr()) })
-    }
 }
 
 /// Runs `f` on a worker and waits for everything that it spawns.
@@ -233,6 +98,9 @@ impl State {
 ///     s.spawn(|| println!("{local}"));
 /// });
 /// ```
+// Each call is of a type of its own: inlined there is no more code, but what the body captures and the scope are one
+// frame's.
+#[inline(always)]
 #[track_caller]
 pub fn scope<'env, F, R>(f: F) -> R
 where
@@ -366,7 +234,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
     let state = State::new(owner.worker().registry(), Some(owner), Carried::of(owner));
-    run(state, f, |state| wait_for_parts(owner, state))
+    run(state, f, |state| state.wait_on(owner))
 }
 
 /// Runs a scope on a thread that is none of its pool's workers.
@@ -375,11 +243,7 @@ where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
 {
     let state = State::new(registry, None, Carried::current());
-    run(state, f, |state| {
-        // SAFETY: the body is the part that was open from the start; the scope is alive.
-        unsafe { Parts::end(&raw const state.parts) };
-        wait(state.parts.latch());
-    })
+    run(state, f, State::wait_outside)
 }
 
 /// `wait_for_parts` is called when the body has ended.
@@ -401,42 +265,6 @@ where
             unwind::resume(payload)
         }
         (Err(()), None) => unreachable!("the body's panic was recorded"),
-    }
-}
-
-/// The owner runs and waits until the parts have ended.
-#[inline(always)]
-fn wait_for_parts(owner: Seated<'_>, state: &State) {
-    if state.carries {
-        return wait_put_away(owner, state);
-    }
-    let _spans = span::put_away();
-    run_parts(owner, &state.parts);
-}
-
-/// The same, where the owner's task is something to be put away.
-#[inline(never)]
-fn wait_put_away(owner: Seated<'_>, state: &State) {
-    let _put_away = put_away(owner);
-    run_parts(owner, &state.parts);
-}
-
-#[inline(always)]
-fn run_parts(owner: Seated<'_>, parts: &Parts) {
-    // First what lies on top of the own deque: as long as it lasts, nothing is counted.
-    while !parts.none_open() {
-        if !owner.run_newest() {
-            return settle(owner, parts);
-        }
-    }
-}
-
-/// The owner has nothing left to run, and thieves have parts.
-#[cold]
-#[inline(never)]
-fn settle(owner: Seated<'_>, parts: &Parts) {
-    if parts.settle() == Settled::SomeOpen {
-        owner.worker().run_until(parts.latch(), Role::Waiting);
     }
 }
 
@@ -491,16 +319,15 @@ impl<'scope> Scope<'scope, '_> {
     /// });
     /// assert_eq!(squares, [1, 4, 9, 16]);
     /// ```
+    // So that the closure is made where it is going to lie.
+    #[inline(always)]
     pub fn fork<F>(&'scope self, f: F)
     where
         F: FnOnce() + Send + 'scope,
     {
         let f = span::forked(f);
-        self.state.begin(|part| {
-            // SAFETY: the scope waits for the part, and the closure lives for 'scope, as does the
-            // state.
-            (unsafe { detached::new(f, part) }, ())
-        });
+        // SAFETY: the closure lives for 'scope, as does the state.
+        unsafe { self.state.fork(f) };
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod slab;
 pub(crate) mod slab;
 mod stack;
 mod state;
+pub(crate) mod words;
 
 pub(crate) use stack::{Call, Plain, StackJob};
 

@@ -27,6 +27,10 @@ pub(crate) fn allocate<T>() -> (NonNull<MaybeUninit<T>>, Source) {
     (NonNull::from(Box::leak(Box::<T>::new_uninit())), Source::System)
 }
 
+pub(crate) fn at_hand<T>() -> Option<(NonNull<MaybeUninit<T>>, Source)> {
+    Some(allocate())
+}
+
 /// # Safety
 ///
 /// 1. The place came from `allocate::<T>`, and is not used any more.

@@ -65,8 +65,9 @@ struct Free {
 struct Cache {
     block: usize,
     free: Cell<*mut Free>,
-    len: Cell<usize>,
-    /// 0 on threads that are no workers.
+    /// How many more the list has room for.
+    room: Cell<usize>,
+    /// How many it has at most: 0 on threads that are no workers.
     keep: Cell<usize>,
     /// The uncarved rest of the thread's own slab.
     carve: Cell<*mut u8>,
@@ -129,7 +130,7 @@ const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB) {
 
 /// The calling thread is a worker from now on, and recycles.
 pub(crate) fn enlist() {
-    CACHES.with(|caches| caches.iter().for_each(|cache| cache.keep.set(keep(cache.block))));
+    CACHES.with(|caches| caches.iter().for_each(Cache::enlist));
 }
 
 /// The calling thread is a worker no more, or ends: gives everything back.
@@ -148,6 +149,17 @@ impl Drop for Leave {
 
 thread_local_lazy! {
     static LEAVE: Leave = Leave
+}
+
+/// A place for a `T`, if it takes no call to get one.
+#[inline(always)]
+pub(crate) fn at_hand<T>() -> Option<(NonNull<MaybeUninit<T>>, Source)> {
+    let class = const { class::<T>() };
+    if class == CLASSES {
+        return None;
+    }
+    let block = CACHES.with(|caches| caches[class].at_hand())?;
+    Some((block.cast(), Source::Slab))
 }
 
 /// A place for a `T`: a recycled block if it fits and the thread is a worker.
@@ -188,7 +200,7 @@ impl Cache {
         Self {
             block,
             free: Cell::new(ptr::null_mut()),
-            len: Cell::new(0),
+            room: Cell::new(0),
             keep: Cell::new(0),
             carve: Cell::new(ptr::null_mut()),
             uncarved: Cell::new(0),
@@ -198,6 +210,13 @@ impl Cache {
         }
     }
 
+    /// The list is empty.
+    fn enlist(&self) {
+        debug_assert!(self.free.get().is_null(), "a list without a worker");
+        self.keep.set(keep(self.block));
+        self.room.set(keep(self.block));
+    }
+
     fn retire(&self) {
         while let Some(block) = self.pop() {
             // SAFETY: the list gave the block to this call.
@@ -205,6 +224,7 @@ impl Cache {
         }
         self.give_back();
         self.keep.set(0);
+        self.room.set(0);
         let uncarved = self.uncarved.take();
         if uncarved != 0 && !fault::is(Fault::SlabForgetsUncarved) {
             // SAFETY: the uncarved blocks are this thread's.
@@ -220,6 +240,21 @@ impl Cache {
         if self.uncarved.get() == 0 && !self.refill() {
             return None;
         }
+        self.carve_one()
+    }
+
+    /// As [`take`](Self::take), but without a new slab.
+    #[inline(always)]
+    fn at_hand(&self) -> Option<NonNull<u8>> {
+        if let Some(block) = self.pop() {
+            return Some(block);
+        }
+        if self.uncarved.get() == 0 { None } else { self.carve_one() }
+    }
+
+    /// There is one.
+    #[inline(always)]
+    fn carve_one(&self) -> Option<NonNull<u8>> {
         let block = self.carve.get();
         self.uncarved.set(self.uncarved.get() - 1);
         self.carve.set(block.wrapping_add(self.block));
@@ -231,7 +266,7 @@ impl Cache {
         let block = NonNull::new(self.free.get())?;
         // SAFETY: a block in the list is this thread's, and begins with its `Free`.
         self.free.set(unsafe { block.as_ref() }.next);
-        self.len.set(self.len.get() - 1);
+        self.room.set(self.room.get() + 1);
         Some(block.cast())
     }
 
@@ -240,7 +275,11 @@ impl Cache {
     /// 1. The block is the caller's, who loses it.
     #[inline]
     unsafe fn push(&self, block: NonNull<u8>) {
-        if self.len.get() >= self.keep.get() {
+        // Stored before it is asked: so the processor does both at once.
+        let (room, is_full) = self.room.get().overflowing_sub(1);
+        self.room.set(room);
+        if is_full {
+            self.room.set(0);
             // SAFETY: (1).
             return unsafe { self.give_back_together(block) };
         }
@@ -248,7 +287,6 @@ impl Cache {
         // SAFETY: (1): a block is large enough and aligned for this.
         unsafe { free.write(Free { next: self.free.get() }) };
         self.free.set(free.as_ptr());
-        self.len.set(self.len.get() + 1);
     }
 
     /// A block goes back to its slab, with others of the same slab, when one of another comes.

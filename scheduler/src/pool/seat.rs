@@ -148,15 +148,15 @@ impl<'w> Seated<'w> {
         Some(unsafe { Self::new(seat) })
     }
 
-    /// The same, if it sits at `place`.
+    /// The same, if it sits at `place`, which is not null.
     #[inline(always)]
-    pub(crate) fn current_at(place: NonNull<Seat>) -> Option<Self> {
+    pub(crate) fn current_at(place: *const Seat) -> Option<Self> {
         // No worker, no seat: that is null, and `place` is not.
-        if CURRENT.with(Cell::get) != place.as_ptr() {
+        if CURRENT.with(Cell::get) != place {
             return None;
         }
         // SAFETY: as in `current`: it has just been found there.
-        let seat = unsafe { place.as_ref() };
+        let seat = unsafe { &*place };
         // SAFETY: as in `current`.
         Some(unsafe { Self::new(seat) })
     }
@@ -308,7 +308,7 @@ impl<'w> Seated<'w> {
     /// Runs the newest job of the own deque. False if there is none.
     #[inline(always)]
     pub(crate) fn run_newest(self) -> bool {
-        match self.head().pop_newest() {
+        match self.head().pop_expected() {
             // As after a push: a worker that only takes must answer to demand as well.
             Some(job) if !job.is_fork() && self.word().is_quiet() => {
                 // No bundle is in a head.

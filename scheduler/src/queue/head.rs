@@ -174,7 +174,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         if top < index { Pop::Mine } else { self.pop_last(index, top) }
     }
 
-    /// `index` is the oldest job, or has left the ring.
+    /// `index` is the oldest job, or has left the ring, or there was none.
     #[cold]
     #[inline(never)]
     fn pop_last(&self, index: u64, top: u64) -> Pop {
@@ -194,6 +194,19 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         if self.top.load(Ordering::Relaxed) >= bottom {
             return None;
         }
+        self.pop_below(bottom)
+    }
+
+    /// Owner. The same, where there mostly is one: it is asked only once whether there is, after `bottom` is one step
+    /// less. In an empty ring that is below `top` for a moment, which thieves take for empty as well.
+    #[inline(always)]
+    pub(crate) fn pop_expected(&self) -> Option<JobRef> {
+        self.pop_below(self.bottom.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    fn pop_below(&self, bottom: u64) -> Option<JobRef> {
+        // Not below zero: indices start above (`start::head`).
         let index = bottom - STEP;
         match self.pop(index) {
             Pop::Mine => {
@@ -364,6 +377,8 @@ mod tests {
         };
         counts(0, 0);
         assert!(head.take_oldest().is_none() && head.pop_newest().is_none());
+        assert!(head.pop_expected().is_none());
+        counts(0, 0);
         for index in 0..4 {
             assert_eq!(head.next_index(), start + index as u64 * STEP);
             head.push_at(head.next_index(), job(index));
@@ -380,6 +395,8 @@ mod tests {
         counts(0, 3);
         assert!(matches!(head.force(head.top()), Steal::Empty));
         assert!(matches!(head.force(head.top() - STEP), Steal::Retry));
+        assert!(head.pop_expected().is_none());
+        counts(0, 3);
     }
 
     #[test]

@@ -83,6 +83,7 @@ faults! {
     PartsEndNoAcquire: "scope: a part's end is counted with Release alone",
     PartsEndNoRelease: "scope: a part's end is counted with Acquire alone",
     PartsSettleForgetsLocal: "scope: parts that ended on the owner's thread are forgotten",
+    PartsSettleKeepsOwner: "scope: the owner counts by itself when it has settled, too",
     PartsNoneOpenRelaxed: "scope: the owner reads the count relaxed",
     PartsSettleRelaxed: "scope: the owner settles the count relaxed",
     ScopePanicLeaves: "scope: a panic of the body does not wait for the parts",

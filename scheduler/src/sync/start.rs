@@ -1,9 +1,9 @@
 //! Where the counters start that only ever grow, while a pool or a scope lives.
 
-/// The two indices of each head.
+/// The two indices of each head. A step above zero, for an owner looks there for a job that may not be.
 #[inline(always)]
 pub(crate) const fn head() -> u64 {
-    0
+    size_of::<usize>() as u64
 }
 
 /// A worker's picks.
