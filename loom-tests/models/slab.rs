@@ -3,7 +3,7 @@
 //! The other models take their cells from the system, so that each is new memory.
 
 use super::rig::{join, spawn};
-use crate::job::recycling::{Source, allocate, enlist, release, retire};
+use crate::job::recycling::{Source, allocate, enlist, prepare, release, retire};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -17,6 +17,7 @@ unsafe impl Send for Sent {}
 
 impl Sent {
     fn new() -> Self {
+        prepare::<Block>();
         let (place, source) = allocate::<Block>();
         assert_eq!(source, Source::Slab);
         Self(place)

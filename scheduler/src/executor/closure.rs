@@ -95,6 +95,19 @@ impl<'a> Origin<'a> {
     }
 }
 
+/// For who will make the [cell](Origin::cell) of such a closure under the queue's lock. Where it has a span or a time
+/// as well, the cell may be of another size; then nothing is prepared for it.
+#[inline]
+pub(super) fn prepare_cell<F, T>() {
+    cell::prepare::<(Option<Stay>, F), T, Admission>();
+}
+
+/// The same, for one [without a handle](Origin::detached).
+#[inline]
+pub(super) fn prepare_detached<F>() {
+    cell::prepare::<F, (), Unwatched<()>>();
+}
+
 /// As the `Arc` has it, so that a reference can be made of it: a `&Core` does not reach the counts.
 fn pointer(core: &Arc<Core>) -> NonNull<Core> {
     // SAFETY: an `Arc` is not null.

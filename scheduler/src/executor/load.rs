@@ -1,6 +1,6 @@
 //! What is submitted at a time: a closure, or many that go in together.
 
-use super::closure::Origin;
+use super::closure::{self, Origin};
 use super::core::Core;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Handle};
@@ -18,6 +18,9 @@ pub(super) trait Load {
     type Handles;
 
     fn rooms(&self) -> usize;
+
+    /// For who will make an entry under the queue's lock.
+    fn prepare(&self);
 
     /// Makes the next one's entry.
     fn pack(&mut self, origin: Origin<'_>) -> Entry;
@@ -63,6 +66,11 @@ where
 
     fn rooms(&self) -> usize {
         1
+    }
+
+    #[inline]
+    fn prepare(&self) {
+        closure::prepare_cell::<F, T>();
     }
 
     fn pack(&mut self, origin: Origin<'_>) -> Entry {
@@ -114,6 +122,11 @@ where
     }
 
     #[inline]
+    fn prepare(&self) {
+        closure::prepare_detached::<F>();
+    }
+
+    #[inline]
     fn pack(&mut self, origin: Origin<'_>) -> Entry {
         origin.detached(self.0.take().expect("asked once"))
     }
@@ -152,6 +165,12 @@ where
 
     fn rooms(&self) -> usize {
         self.loose.len()
+    }
+
+    /// The first of them.
+    #[inline]
+    fn prepare(&self) {
+        closure::prepare_cell::<F, T>();
     }
 
     fn pack(&mut self, origin: Origin<'_>) -> Entry {

@@ -118,6 +118,12 @@ where
     unsafe { make(closure, owner, false) }.0
 }
 
+/// Sees to it that the next cell of these types is in memory that is there, as [`slab::prepare`] does.
+#[inline]
+pub(crate) fn prepare<F, T, O>() {
+    slab::prepare::<Cell<F, T, O>>();
+}
+
 /// # Safety
 ///
 /// As [`new`].

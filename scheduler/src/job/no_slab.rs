@@ -31,6 +31,8 @@ pub(crate) fn at_hand<T>() -> Option<(NonNull<MaybeUninit<T>>, Source)> {
     Some(allocate())
 }
 
+pub(crate) fn prepare<T>() {}
+
 /// # Safety
 ///
 /// 1. The place came from `allocate::<T>`, and is not used any more.

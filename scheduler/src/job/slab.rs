@@ -175,6 +175,17 @@ pub(crate) fn allocate<T>() -> (NonNull<MaybeUninit<T>>, Source) {
     (NonNull::from(place), Source::System)
 }
 
+/// Sees to it that the next place of a `T` is in memory that is there already, if the thread has some of its own.
+/// For who is about to take a lock, and will allocate under it: a new slab, and the first write to each of its
+/// pages, take the time of many tasks.
+#[inline]
+pub(crate) fn prepare<T>() {
+    let class = const { class::<T>() };
+    if class < CLASSES {
+        CACHES.with(|caches| caches[class].prepare());
+    }
+}
+
 /// Gives a place back, whose `T` is gone.
 ///
 /// # Safety
@@ -259,6 +270,22 @@ impl Cache {
         self.uncarved.set(self.uncarved.get() - 1);
         self.carve.set(block.wrapping_add(self.block));
         NonNull::new(block)
+    }
+
+    /// What is in the list has been written to; of the uncarved blocks the next may begin a page.
+    #[inline]
+    fn prepare(&self) {
+        if self.free.get().is_null() && (self.uncarved.get() != 0 || self.refill_early()) {
+            // SAFETY: the uncarved blocks are this thread's. Volatile: nobody reads it.
+            unsafe { self.carve.get().write_volatile(0) };
+        }
+    }
+
+    /// As [`refill`](Self::refill), which only who takes a block asks of a thread that has hardly begun: it is
+    /// counted there.
+    #[cold]
+    fn refill_early(&self) -> bool {
+        (self.keep.get() != 0 || self.asked.get() >= OUTSIDE_AFTER) && self.refill()
     }
 
     #[inline]
@@ -382,8 +409,8 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
 #[cfg(test)]
 mod tests {
     use super::{
-        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Source, allocate, blocks, enlist, release,
-        retire,
+        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Source, allocate, blocks, enlist, prepare,
+        release, retire, slab_of,
     };
 
     const BLOCK: usize = 2 * LINE;
@@ -407,6 +434,33 @@ mod tests {
         assert_eq!(allocate_one::<[u8; BLOCKS[CLASSES - 1] + 1]>(), Source::System);
         retire();
         assert_eq!(allocate_one::<[u64; 5]>(), Source::System);
+    }
+
+    /// To prepare takes nothing, counts nothing, and does not change which block is next.
+    #[test]
+    fn who_prepares_has_still_to_allocate() {
+        type Block = [u8; BLOCK];
+        for _ in 0..OUTSIDE_AFTER {
+            (0..3).for_each(|_| prepare::<Block>());
+            assert_eq!(allocate_one::<Block>(), Source::System);
+        }
+        let n = 2 * blocks(BLOCK) + 1;
+        let places: Vec<_> = (0..n)
+            .map(|_| {
+                (0..3).for_each(|_| prepare::<Block>());
+                allocate::<Block>()
+            })
+            .collect();
+        assert!(places.iter().all(|(_, source)| *source == Source::Slab));
+        let slabs: HashSet<_> =
+            places.iter().map(|(place, _)| slab_of(place.as_ptr().cast())).collect();
+        assert_eq!(slabs.len(), 3, "each is carved to its end");
+        for (place, source) in places {
+            // SAFETY: just allocated, and not used.
+            unsafe { release(place, source) };
+        }
+        prepare::<[u8; BLOCKS[CLASSES - 1] + 1]>();
+        retire();
     }
 
     #[repr(align(32))]
