@@ -13,33 +13,39 @@ use std::mem;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-/// Whence a closure comes.
-pub(super) struct Origin<'a> {
+/// A submission: whence its closures come. Made without the queue's lock.
+pub(super) struct Source<'a> {
     core: &'a Arc<Core>,
-    /// Made without the queue's lock.
     span: Submission,
-    /// `None`: it was never queued.
-    number: Option<u64>,
     site: &'static Location<'static>,
+    /// When it was, if that is to be known.
     at: Option<Instant>,
 }
 
-impl<'a> Origin<'a> {
-    /// Of a closure that is being queued.
+impl<'a> Source<'a> {
+    /// Of closures that are being queued.
     #[inline]
-    pub(super) fn of_queue(
-        core: &'a Arc<Core>,
-        span: &Submission,
-        number: u64,
-        site: &'static Location<'static>,
-        at: Option<Instant>,
-    ) -> Self {
-        Self { core, span: span.clone(), number: Some(number), site, at }
+    pub(super) fn of_queue(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
+        Self { core, span: core.span(site), site, at: core.now() }
     }
 
-    /// Of a closure that its submitter runs.
+    /// Of closures that their submitter runs.
     pub(super) fn of_caller(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
-        Self { core, span: core.span(site), number: None, site, at: None }
+        Self { core, span: core.span(site), site, at: None }
+    }
+}
+
+/// Whence a closure comes.
+pub(super) struct Origin<'a> {
+    source: &'a Source<'a>,
+    /// `None`: it was never queued.
+    number: Option<u64>,
+}
+
+impl<'a> Origin<'a> {
+    #[inline]
+    pub(super) fn new(source: &'a Source<'a>, number: Option<u64>) -> Self {
+        Self { source, number }
     }
 
     /// The closure's cell.
@@ -64,8 +70,8 @@ impl<'a> Origin<'a> {
             // SAFETY: as above.
             return unsafe { cell::detached(closure, owner) };
         }
-        let Self { core, span, site, at, .. } = self;
-        let (f, core) = (span.closure(f), Some(pointer(core)));
+        let &Source { core, ref span, site, at } = self.source;
+        let (f, core) = (span.clone().closure(f), Some(pointer(core)));
         // The time is left out where nobody wants it, so that the cell of a small closure is one cache line.
         match at {
             // SAFETY: as above.
@@ -80,8 +86,8 @@ impl<'a> Origin<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let Self { core, span, number, site, at } = self;
-        let f = span.closure(f);
+        let Self { source: &Source { core, ref span, site, at }, number } = self;
+        let f = span.clone().closure(f);
         let core = pointer(core);
         let stay = number.map(|number| Stay { core, number });
         let role = if number.is_some() { Role::Queued } else { Role::RunByCaller };

@@ -15,7 +15,7 @@
 //! The core lives as long as an executor, a ticket, or a closure that was queued and has neither run nor been
 //! dropped: for these the queue has a reference, its keeper.
 
-use super::closure::Origin;
+use super::closure::{Origin, Source};
 use super::metrics::{Counts, Timings};
 use super::pace::{Pace, RUN_AT_ONCE};
 use super::queue::{After, Figures, Locked, Place, Pushed, Queue, Redeemed};
@@ -131,10 +131,9 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Result<(), Pushed<Entry>> {
-        let at = this.now();
         // Not under the lock: a subscriber may submit something, too.
-        let span = this.span(site);
-        let mut make = |number| make(Origin::of_queue(this, &span, number, site, at));
+        let source = Source::of_queue(this, site);
+        let mut make = |number| make(Origin::new(&source, Some(number)));
         match this.queue.push_quickly(&mut make) {
             Ok(()) => Ok(()),
             Err(locked) => Err(Self::push_locked(this, locked, 1, None, false, make)),
@@ -150,8 +149,8 @@ impl Core {
         mut make: impl FnMut(Origin) -> Entry,
         site: &'static Location<'static>,
     ) -> Pushed<Entry> {
-        let (at, span) = (this.now(), this.span(site));
-        let make = |number| make(Origin::of_queue(this, &span, number, site, at));
+        let source = Source::of_queue(this, site);
+        let make = |number| make(Origin::new(&source, Some(number)));
         Self::push_locked(this, this.queue.lock(), rooms, place, displaces, make)
     }
 
@@ -180,7 +179,7 @@ impl Core {
 
     /// When closures come that are submitted now, if that is to be known.
     #[inline]
-    fn now(&self) -> Option<Instant> {
+    pub(super) fn now(&self) -> Option<Instant> {
         self.timings.then(Instant::now)
     }
 

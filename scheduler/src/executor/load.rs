@@ -1,6 +1,6 @@
 //! What is submitted at a time: a closure, or many that go in together.
 
-use super::closure::{self, Origin};
+use super::closure::{self, Origin, Source};
 use super::core::Core;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Handle};
@@ -41,8 +41,9 @@ pub(super) fn run_here<L: Load>(
     core: &Arc<Core>,
     site: &'static Location<'static>,
 ) -> L::Handles {
+    let source = Source::of_caller(core, site);
     for _ in 0..load.rooms() {
-        let entry = load.pack(Origin::of_caller(core, site));
+        let entry = load.pack(Origin::new(&source, None));
         carried::run_apart(|| entry.into_job().run());
     }
     load.into_handles()
