@@ -4,9 +4,9 @@ use super::ledger::{self, Drops};
 use super::rig::{Job, Rig, spawn};
 use crate::fork::parts::Parts;
 use crate::job::StackJob;
-use crate::pool::worker::{Role, Worker};
+use crate::pool::worker::{Role, Watch, Worker};
 use crate::sync::asymmetric::set_absent;
-use crate::sync::{HEAD_CAPACITY, UnsafeCell};
+use crate::sync::{HEAD_CAPACITY, STILL_ROUNDS, UnsafeCell};
 use crate::unwind;
 use crate::{Context, broadcast, current_thread_index, join, scope, with_context, yield_now};
 use std::panic::resume_unwind;
@@ -87,6 +87,25 @@ pub(super) fn nested_joins_against_a_thief() {
     with_a_thief(|_| {
         join(|| join(|| ledger::run(0), || ledger::run(1)), || ledger::run(2));
     });
+    ledger::all_ran(3);
+}
+
+/// Not before its last look, but in the midst of its search a thief takes by force what has stood still.
+pub(super) fn nested_joins_against_a_searcher() {
+    let mut rig = Rig::new(2);
+    rig.start_with(1, |worker| {
+        let mut watch = Watch::default();
+        // The first look notes where the head is.
+        for look in 1..=2 {
+            if let Some(job) = worker.take_still(&mut watch, look * STILL_ROUNDS - 1) {
+                worker.run(job);
+            }
+        }
+    });
+    rig.work_here(0, |_| {
+        join(|| join(|| ledger::run(0), || ledger::run(1)), || ledger::run(2));
+    });
+    rig.stop();
     ledger::all_ran(3);
 }
 

@@ -180,6 +180,7 @@ models! {
         context_join_against_a_thief: Some(3),
         join_against_a_thief_without_a_barrier: Some(3),
         nested_joins_against_a_thief: Some(2),
+        nested_joins_against_a_searcher: Some(3),
         nested_joins_against_two_thieves: Some(2),
         join_panics_against_a_thief: Some(3),
         fork_below_a_spawned_job: Some(2),

@@ -176,6 +176,7 @@ models! {
     context_join_against_a_thief,
     join_against_a_thief_without_a_barrier,
     nested_joins_against_a_thief,
+    nested_joins_against_a_searcher,
     nested_joins_against_two_thieves,
     join_panics_against_a_thief,
     fork_below_a_spawned_job,

@@ -62,7 +62,7 @@ pub struct Counts {
     /// Jobs stolen from another worker's public tail. Many small ones may lie there as a bundle, which
     /// is stolen as one.
     pub steals_tail: u64,
-    /// Jobs taken by force out of another worker's private head, before going to sleep.
+    /// Jobs taken by force out of another worker's private head, because that stood still, or before going to sleep.
     pub steals_forced: u64,
     /// Jobs taken from the pool's global queue. A worker may take several, and another that has nothing
     /// to do takes of them what is not begun: they are counted once, for the first.

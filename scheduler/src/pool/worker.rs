@@ -6,8 +6,10 @@
 //! crate takes work.
 
 mod injected;
+mod search;
 
 use self::injected::Batches;
+pub(crate) use self::search::Watch;
 use super::bundle;
 use super::carried::put_away;
 use super::registry::Registry;
@@ -44,6 +46,8 @@ pub(crate) struct Worker {
     batches: Batches,
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
+    /// Whose deque the job came from that was stolen last, for `bring_another`.
+    robbed: Cell<Option<usize>>,
     stamina: Stamina,
     /// For `last_look`: the `top` of every head, and of every batch.
     tops: Box<[Cell<[u64; 2]>]>,
@@ -84,6 +88,7 @@ impl Worker {
             streak: Cell::new(0),
             batches: Batches::new(),
             forced_from: Cell::new(None),
+            robbed: Cell::new(None),
             stamina: Stamina::new(),
             tops: (0..registry.len()).map(|_| Cell::default()).collect(),
             registry,
@@ -408,6 +413,7 @@ impl Worker {
             match steal {
                 Steal::Success(job) => {
                     self.counters().steals_tail.add(1);
+                    self.robbed.set(Some(victim));
                     span::steals("tail");
                     return Ok(job);
                 }
@@ -449,17 +455,20 @@ impl Worker {
         // Mostly for a job from outside: so the global queue is where it looks first, after its inbox, and what else
         // there is it does not touch on its way there.
         let mut woken = false;
+        self.robbed.set(None);
         loop {
             if searching {
+                let mut watch = Watch::default();
                 for round in 0..rounds {
                     let first = if woken { self.take_when_woken() } else { None };
                     woken = false;
                     let job = first.or_else(|| self.steal_public(role));
+                    let job = job.or_else(|| self.take_still(&mut watch, round));
                     if job.is_some() || latch.is_set() {
                         if round != 0 {
                             self.stamina.found();
                         }
-                        sleep.leave_search(queued);
+                        self.bring_another(sleep.leave_search(queued));
                         return job;
                     }
                     (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
@@ -467,11 +476,11 @@ impl Worker {
             }
             let prepared = sleep.prepare(self.index, searching);
             if let Some(job) = self.last_look() {
-                // No search sees what only force can take.
+                // A search might not have seen what only force can take.
                 if self.forced_from.get().is_none() {
                     self.stamina.found();
                 }
-                prepared.cancel(queued);
+                self.bring_another(prepared.cancel(queued));
                 return Some(job);
             }
             if role == Role::Main && searching {
@@ -552,7 +561,11 @@ impl Worker {
 
     /// Once more from where the last job was taken by force.
     fn force_again(&self) -> Option<JobRef> {
-        let victim = self.forced_from.take()?;
+        self.force_from(self.forced_from.take()?)
+    }
+
+    /// One job by force from that worker.
+    fn force_from(&self, victim: usize) -> Option<JobRef> {
         let tops = self.tops_of(victim);
         if !fault::is(Fault::ForceNoHeavy) {
             heavy();
@@ -591,6 +604,7 @@ impl Worker {
         self.counters().steals_forced.add(1);
         span::steals("head");
         self.forced_from.set(Some(victim));
+        self.robbed.set(Some(victim));
         job
     }
 

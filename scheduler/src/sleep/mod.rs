@@ -130,6 +130,15 @@ impl Sleep {
         self.wake_slot(index);
     }
 
+    /// So many jobs were seen where somebody has just found one, who may have woken a worker for them
+    /// already. Wakes one more if they are more than the searchers. Nobody relies on that.
+    #[cold]
+    pub(crate) fn announce_more(&self, jobs: u64) {
+        if self.word.peek().searching() < jobs.min(self.search_limit) {
+            self.wake_one();
+        }
+    }
+
     /// Wakes one sleeper, if there is any.
     #[cold]
     fn wake_one(&self) {
@@ -184,13 +193,14 @@ impl Sleep {
 
     /// A searcher becomes busy, with a job or because its latch is set. The last one wakes
     /// another: whoever relied on a searcher to find its work relies on that one now. `queued` says
-    /// whether the global queue holds a job.
-    pub(crate) fn leave_search(&self, queued: impl FnOnce() -> bool) {
+    /// whether the global queue holds a job. How many were asleep before.
+    pub(crate) fn leave_search(&self, queued: impl FnOnce() -> bool) -> u64 {
         let before = self.word.end_search();
         let last = before.searching() == 1;
         if last && before.sleeping() != 0 && !fault::is(Fault::LeaveWakesNobody) {
             self.pass_on(before.sleeping(), queued);
         }
+        before.sleeping()
     }
 
     /// The caller has just become busy, which left nobody searching and `sleeping` others asleep.
@@ -235,8 +245,8 @@ pub(crate) struct Prepared<'a> {
 
 impl Prepared<'_> {
     /// The last look found work, or the latch was set before it was complete: busy again.
-    /// `queued` is that of [`Sleep::leave_search`].
-    pub(crate) fn cancel(self, queued: impl FnOnce() -> bool) {
+    /// `queued` is that of [`Sleep::leave_search`]. How many others were asleep.
+    pub(crate) fn cancel(self, queued: impl FnOnce() -> bool) -> u64 {
         let before = if self.end_sleep() {
             self.sleep.word.end_sleep()
         } else {
@@ -249,6 +259,7 @@ impl Prepared<'_> {
         if nobody_looks && !fault::is(Fault::CancelWakesNobody) {
             self.sleep.pass_on(before.sleeping() - 1, queued);
         }
+        before.sleeping().saturating_sub(1)
     }
 
     /// Parks until somebody wakes this worker for work, or `latch` is set, or the deadline has passed.
@@ -357,6 +368,21 @@ mod tests {
         counts(sleep, 1, 1);
         sleep.leave_search(|| false);
         counts(sleep, 0, 1);
+    }
+
+    #[test]
+    fn for_more_jobs_more_are_woken_up_to_the_limit() {
+        let (sleep, _asleep) = sleep(&[0, 1, 2, 3]);
+        sleep.announce_more(0);
+        counts(sleep, 4, 0);
+        for _ in 0..2 {
+            sleep.announce_more(1);
+            counts(sleep, 3, 1);
+        }
+        for _ in 0..2 {
+            sleep.announce_more(9);
+            counts(sleep, 2, 2);
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub(crate) use plain::{
 pub(crate) const HEAD_CAPACITY: usize = 8;
 pub(crate) const ZERO_IS_NULL: bool = true;
 pub(crate) const INJECTOR_LAP: u64 = 4;
-pub(crate) const SEARCH_ROUNDS: u32 = 1;
+pub(crate) const SEARCH_ROUNDS: u32 = 2;
+pub(crate) const STILL_ROUNDS: u32 = 1;
 pub(crate) const SPINS_PER_ROUND: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 3;

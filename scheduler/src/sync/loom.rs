@@ -97,6 +97,8 @@ pub(crate) const HEAD_CAPACITY: usize = 4;
 pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const INJECTOR_LAP: u64 = 3;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
+/// A model calls for it: a search of one round is over before.
+pub(crate) const STILL_ROUNDS: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 2;
 pub(crate) const INJECTED_STREAK: u32 = 2;

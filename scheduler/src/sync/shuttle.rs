@@ -96,6 +96,7 @@ pub(crate) use thread_local_const as thread_local_lazy;
 pub(crate) const HEAD_CAPACITY: usize = 8;
 pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const SEARCH_ROUNDS: u32 = 2;
+pub(crate) const STILL_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 2;
 pub(crate) const FAIR_INTERVAL: u32 = 5;
 pub(crate) const INJECTED_STREAK: u32 = 2;
