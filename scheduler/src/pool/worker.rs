@@ -565,6 +565,7 @@ impl Worker {
     }
 
     /// One job by force from that worker.
+    #[inline(always)]
     fn force_from(&self, victim: usize) -> Option<JobRef> {
         let tops = self.tops_of(victim);
         if !fault::is(Fault::ForceNoHeavy) {
