@@ -276,8 +276,10 @@ impl Cache {
     #[inline]
     fn prepare(&self) {
         if self.free.get().is_null() && (self.uncarved.get() != 0 || self.refill_early()) {
-            // SAFETY: the uncarved blocks are this thread's. Volatile: nobody reads it.
-            unsafe { self.carve.get().write_volatile(0) };
+            let place = self.carve.get().cast::<u64>();
+            // SAFETY: the uncarved blocks are this thread's, larger than that, and aligned further. Volatile: nobody
+            // reads it. Eight bytes: see `sync/volatile.rs`.
+            unsafe { place.write_volatile(0) };
         }
     }
 

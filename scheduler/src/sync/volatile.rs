@@ -6,7 +6,8 @@
 //! (`-tsan-distinguish-volatile`), the sanitizer calls the functions below ahead of such an access.
 //! A race between an atomic and a plain access is still one, and the operations order nothing.
 //!
-//! Nothing else that is compiled along has volatile accesses; another size would not link.
+//! Nothing else that is compiled along has volatile accesses, but for `job/slab.rs`, which touches a block of its
+//! thread's so; another size would not link.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
