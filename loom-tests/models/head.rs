@@ -64,7 +64,7 @@ pub(super) fn head_pop_against_two_forces() {
 pub(super) fn head_publish_against_force() {
     against(2, &[2], |head, jobs| {
         jobs.iter().for_each(|job| _ = push(head, job));
-        for job in head.take_oldest().into_iter().chain(head.pop_newest()) {
+        for job in head.take_oldest().into_iter().chain(head.pop_expected()) {
             job.run();
         }
     });

@@ -26,7 +26,9 @@ impl<'a> Source<'a> {
     /// Of closures that are being queued.
     #[inline]
     pub(super) fn of_queue(core: &'a Arc<Core>, site: &'static Location<'static>) -> Self {
-        Self { core, span: core.span(site), site, at: core.now() }
+        // First the time: who hears of the span may take its time.
+        let at = core.now();
+        Self { core, span: core.span(site), site, at }
     }
 
     /// Of closures that their submitter runs.
@@ -101,8 +103,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// For who will make the [cell](Origin::cell) of such a closure under the queue's lock. Where it has a span or a time
-/// as well, the cell may be of another size; then nothing is prepared for it.
+/// For who will make the [cell](Origin::cell) of such a closure under the queue's lock. Where it has a span as well,
+/// the cell may be of another size.
 #[inline]
 pub(super) fn prepare_cell<F, T>() {
     cell::prepare::<(Option<Stay>, F), T, Admission>();
@@ -110,8 +112,12 @@ pub(super) fn prepare_cell<F, T>() {
 
 /// The same, for one [without a handle](Origin::detached).
 #[inline]
-pub(super) fn prepare_detached<F>() {
-    cell::prepare::<F, (), Unwatched<()>>();
+pub(super) fn prepare_detached<F>(core: &Core) {
+    if core.is_timed() {
+        cell::prepare::<F, (), Unwatched<Instant>>();
+    } else {
+        cell::prepare::<F, (), Unwatched<()>>();
+    }
 }
 
 /// As the `Arc` has it, so that a reference can be made of it: a `&Core` does not reach the counts.

@@ -177,10 +177,16 @@ impl Core {
         pushed
     }
 
+    /// Whether it is to be known when closures come.
+    #[inline]
+    pub(super) fn is_timed(&self) -> bool {
+        self.timings
+    }
+
     /// When closures come that are submitted now, if that is to be known.
     #[inline]
     pub(super) fn now(&self) -> Option<Instant> {
-        self.timings.then(Instant::now)
+        self.is_timed().then(Instant::now)
     }
 
     /// What closures that are submitted now note for their spans.

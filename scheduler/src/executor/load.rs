@@ -20,7 +20,7 @@ pub(super) trait Load {
     fn rooms(&self) -> usize;
 
     /// For who will make an entry under the queue's lock.
-    fn prepare(&self);
+    fn prepare(&self, core: &Core);
 
     /// Makes the next one's entry.
     fn pack(&mut self, origin: Origin<'_>) -> Entry;
@@ -70,7 +70,7 @@ where
     }
 
     #[inline]
-    fn prepare(&self) {
+    fn prepare(&self, _: &Core) {
         closure::prepare_cell::<F, T>();
     }
 
@@ -123,8 +123,8 @@ where
     }
 
     #[inline]
-    fn prepare(&self) {
-        closure::prepare_detached::<F>();
+    fn prepare(&self, core: &Core) {
+        closure::prepare_detached::<F>(core);
     }
 
     #[inline]
@@ -170,7 +170,7 @@ where
 
     /// The first of them.
     #[inline]
-    fn prepare(&self) {
+    fn prepare(&self, _: &Core) {
         closure::prepare_cell::<F, T>();
     }
 

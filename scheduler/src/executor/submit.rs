@@ -248,7 +248,7 @@ impl Executor {
         if rooms == 0 {
             return Ok(load.into_handles());
         }
-        load.prepare();
+        load.prepare(core);
         let pack = |origin: Origin<'_>| load.pack(origin);
         let pushed = if rooms == 1 {
             Core::push_one(core, pack, site)

@@ -55,6 +55,8 @@ pub(crate) struct Parts {
     _behind: Apart,
     /// The owner's, while unsettled. Below zero by `BIAS`, and further where it ends more than it begins.
     local: Cell<i64>,
+    /// Others read what the owner's frame holds for inner scopes' parts.
+    _end: Apart,
 }
 
 // SAFETY: the cell is used on the owner's thread only (`owner`), the rest is atomic; the
@@ -84,6 +86,7 @@ impl Parts {
             shared: AtomicU64::new(shared),
             _behind: MaybeUninit::uninit(),
             local: Cell::new(start::PARTS - BIAS.cast_signed()),
+            _end: MaybeUninit::uninit(),
         }
     }
 
@@ -91,7 +94,9 @@ impl Parts {
     #[inline(always)]
     pub(super) fn owner(&self) -> Option<Seated<'_>> {
         // Relaxed: only the owner changes it, and anybody else finds a seat that is not its own, before and after.
-        Seated::current_at(self.owner.load(Ordering::Relaxed))
+        let owner = self.owner.load(Ordering::Relaxed);
+        // SAFETY: (1): a seat, or `NOBODY`.
+        unsafe { Seated::current_at(owner) }
     }
 
     /// One more part, begun by the [`owner`](Self::owner). The caller is the body or an open part.

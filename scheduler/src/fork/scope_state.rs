@@ -19,8 +19,7 @@ use crate::unwind::{self, Payload};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-/// Lives in the frame that waits for all parts. `parts` ends with what only the owner writes, as it does the frame: so
-/// it is the last.
+/// Lives in the frame that waits for all parts.
 #[repr(C)]
 pub(super) struct State {
     _before: Apart,
@@ -172,12 +171,12 @@ impl State {
         }
     }
 
-    /// The same on any thread: with a call for memory, for room in the head, or for another's queue.
+    /// The same on any thread, and for a task with a token or a span: with a call for memory, for room in the head, or
+    /// for another's queue.
     ///
     /// # Safety
     ///
     /// As [`fork`](Self::fork).
-    #[cold]
     #[inline(never)]
     unsafe fn fork_anyhow<F: FnOnce() + Send>(&self, closure: Words<F>) {
         let closure = closure.into_inner();

@@ -121,7 +121,11 @@ where
 /// Sees to it that the next cell of these types is in memory that is there, as [`slab::prepare`] does.
 #[inline]
 pub(crate) fn prepare<F, T, O>() {
-    slab::prepare::<Cell<F, T, O>>();
+    if Cell::<F, T, O>::SHARES_FRONT {
+        slab::prepare::<Cell<F, T, O>>();
+    } else {
+        slab::prepare::<Cell<Box<F>, T, O>>();
+    }
 }
 
 /// # Safety
@@ -175,14 +179,16 @@ where
     (Entry(entry.into_cell()), cell.cast())
 }
 
+impl<F, T, O> Cell<F, T, O> {
+    /// Whether the slot is where a front has it, whatever the closure's alignment.
+    const SHARES_FRONT: bool = offset_of!(Self, body) == offset_of!(Front<T>, slot);
+}
+
 impl<F, T, O> Cell<F, T, O>
 where
     F: FnOnce() -> T,
     O: Owner,
 {
-    /// Whether the slot is where a front has it, whatever the closure's alignment.
-    const SHARES_FRONT: bool = offset_of!(Self, body) == offset_of!(Front<T>, slot);
-
     fn front(&self) -> &Front<T> {
         let front = ptr::from_ref(self).cast::<Front<T>>();
         // SAFETY: a cell begins with a front, see `SHARES_FRONT`.

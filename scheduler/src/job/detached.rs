@@ -14,6 +14,7 @@ struct Detached<F, O> {
     header: Header,
     owner: O,
     source: slab::Source,
+    /// So one of 9 to 15 bytes that need no alignment takes a block of the next size.
     closure: Words<F>,
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn prepare<T>() {}
 
 /// # Safety
 ///
-/// 1. The place came from `allocate::<T>`, and is not used any more.
+/// 1. The place came from `allocate::<T>` or `at_hand::<T>`, and is not used any more.
 pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, _: Source) {
     // SAFETY: (1).
     drop(unsafe { Box::from_raw(place.as_ptr()) });

@@ -190,7 +190,7 @@ pub(crate) fn prepare<T>() {
 ///
 /// # Safety
 ///
-/// 1. It came from `allocate::<T>` with this source, and is not used any more.
+/// 1. It came from `allocate::<T>` or `at_hand::<T>` with this source, and is not used any more.
 #[inline]
 pub(crate) unsafe fn release<T>(place: NonNull<MaybeUninit<T>>, source: Source) {
     match source {
@@ -272,14 +272,18 @@ impl Cache {
         NonNull::new(block)
     }
 
-    /// What is in the list has been written to; of the uncarved blocks the next may begin a page.
+    /// What is in the list has been written to; of the uncarved blocks the next may begin a page, or end in another.
     #[inline]
     fn prepare(&self) {
+        const TOUCHED: usize = size_of::<u64>();
         if self.free.get().is_null() && (self.uncarved.get() != 0 || self.refill_early()) {
-            let place = self.carve.get().cast::<u64>();
-            // SAFETY: the uncarved blocks are this thread's, larger than that, and aligned further. Volatile: nobody
-            // reads it. Eight bytes: see `sync/volatile.rs`.
-            unsafe { place.write_volatile(0) };
+            let first = self.carve.get().cast::<u64>();
+            let last = self.carve.get().wrapping_add(self.block - TOUCHED).cast::<u64>();
+            // Volatile: nobody reads it. Eight bytes: see `sync/volatile.rs`.
+            // SAFETY: the uncarved blocks are this thread's, and are so many times eight bytes.
+            unsafe { first.write_volatile(0) };
+            // SAFETY: as above.
+            unsafe { last.write_volatile(0) };
         }
     }
 
@@ -463,6 +467,14 @@ mod tests {
         }
         prepare::<[u8; BLOCKS[CLASSES - 1] + 1]>();
         retire();
+    }
+
+    /// Each page of a block is touched by its first word or its last.
+    #[test]
+    fn no_block_is_longer_than_a_page() {
+        assert!(
+            BLOCKS.iter().all(|block| block.is_multiple_of(size_of::<u64>()) && *block <= 4096)
+        );
     }
 
     #[repr(align(32))]

@@ -138,8 +138,8 @@ pub struct Straggler {
     pub worker: usize,
     /// The line that spawned or installed it.
     pub spawned_at: &'static Location<'static>,
-    /// How long it has been running. On Linux that may be too long by a tick of the kernel, which is 1 to 10 ms, but
-    /// for an elastic pool.
+    /// How long it has been running. On Linux that is too long by up to a tick of the kernel, which is 1 to 10 ms (in a
+    /// virtual machine that was stopped, by more); of an elastic pool it is exact.
     pub running_for: Duration,
 }
 

@@ -28,8 +28,9 @@ impl Running {
     pub(crate) fn begin(&self, site: &'static Location<'static>, begun: Moment) {
         let depth = self.depth.load(Ordering::Relaxed);
         if let Some(root) = self.roots.get(depth) {
-            root.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
             root.begun.set(begun.to_bits());
+            // Ordering: Release, with the Acquire in `sites`: a site is not read with the time of an earlier root.
+            root.site.store(ptr::from_ref(site).cast_mut(), Ordering::Release);
         }
         // Ordering: Release, with the Acquire in `sites`: the site read is not that of an earlier
         // root.
@@ -62,7 +63,8 @@ impl Running {
         let order = fault::unless(Fault::SitesReadRelaxed, Ordering::Acquire);
         let depth = self.depth.load(order).min(self.roots.len());
         self.roots[..depth].iter().filter_map(|root| {
-            let site = root.site.load(Ordering::Relaxed).cast_const();
+            // Ordering: Acquire, with the Release of the site in `begin`.
+            let site = root.site.load(Ordering::Acquire).cast_const();
             // SAFETY: null, or stored from a `&'static Location`, a constant of the program.
             let site = unsafe { site.as_ref() }?;
             Some((site, Moment::from_bits(root.begun.get()).elapsed()))

@@ -148,10 +148,14 @@ impl<'w> Seated<'w> {
         Some(unsafe { Self::new(seat) })
     }
 
-    /// The same, if it sits at `place`, which is not null.
+    /// The same, if it sits at `place`.
+    ///
+    /// # Safety
+    ///
+    /// 1. `place` is not null.
     #[inline(always)]
-    pub(crate) fn current_at(place: *const Seat) -> Option<Self> {
-        // No worker, no seat: that is null, and `place` is not.
+    pub(crate) unsafe fn current_at(place: *const Seat) -> Option<Self> {
+        // No worker, no seat: that is null, and by (1) `place` is not.
         if CURRENT.with(Cell::get) != place {
             return None;
         }

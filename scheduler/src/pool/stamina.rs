@@ -44,7 +44,7 @@ impl Stamina {
         self.rounds.get()
     }
 
-    /// A search found a job that was not there when it began.
+    /// A search found a job at its second look or later.
     pub(crate) fn found(&self) {
         self.rounds.set(SEARCH_ROUNDS);
         self.sleeps.set(0);

@@ -463,7 +463,10 @@ impl Worker {
                     let first = if woken { self.take_when_woken() } else { None };
                     woken = false;
                     let job = first.or_else(|| self.steal_public(role));
-                    let job = job.or_else(|| self.take_still(&mut watch, round));
+                    // Not for somebody whose wait is over: what is taken would have to be run first.
+                    let still =
+                        || if latch.is_set() { None } else { self.take_still(&mut watch, round) };
+                    let job = job.or_else(still);
                     if job.is_some() || latch.is_set() {
                         if round != 0 {
                             self.stamina.found();
@@ -559,9 +562,15 @@ impl Worker {
         }
     }
 
-    /// Once more from where the last job was taken by force.
+    /// Once more from where the last job was taken by force, if there seems to be more.
     fn force_again(&self) -> Option<JobRef> {
-        self.force_from(self.forced_from.take()?)
+        let victim = self.forced_from.take()?;
+        let (head, batch) = (self.registry.head(victim), self.registry.batch(victim));
+        if head.len_for_thief() + batch.len_for_thief() == 0 {
+            None
+        } else {
+            self.force_from(victim)
+        }
     }
 
     /// One job by force from that worker.

@@ -111,7 +111,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         // SAFETY: (1).
         unsafe { top.write(CachePadded::new(AtomicU64::new(start))) };
         if ZERO_IS_NULL {
-            return; // By (2) they hold something, which nobody reads before the first push there.
+            return; // By (2) they hold something, which nobody takes for a job before the first push there.
         }
         // SAFETY: (1).
         let slots = unsafe { &raw mut (*place).slots }.cast::<AtomicPtr<Header>>();

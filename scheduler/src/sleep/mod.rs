@@ -131,7 +131,8 @@ impl Sleep {
     }
 
     /// So many jobs were seen where somebody has just found one, who may have woken a worker for them
-    /// already. Wakes one more if they are more than the searchers. Nobody relies on that.
+    /// already. Wakes one more if they are more than the searchers. Nobody relies on that, and several who come here
+    /// at once may wake more than one each search would have.
     #[cold]
     pub(crate) fn announce_more(&self, jobs: u64) {
         if self.word.peek().searching() < jobs.min(self.search_limit) {

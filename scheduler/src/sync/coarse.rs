@@ -1,8 +1,8 @@
 //! A clock for what people read in seconds, where it is looked at for each root.
 //!
-//! On Linux a look costs a few nanoseconds, a fifth of what an exact one does, and is late by up to a tick of the
-//! kernel, which is 1 to 10 ms. Elsewhere it is the standard library's clock, at its price. Under the checkers time
-//! stands still.
+//! On Linux a look costs a few nanoseconds, a fifth of what an exact one does, and says when the kernel's last tick was,
+//! 1 to 10 ms ago at most (longer in a virtual machine that was stopped). Elsewhere it is the standard library's clock,
+//! at its price, or the checkers'.
 
 #[cfg(all(target_os = "linux", not(any(scheduler_loom, scheduler_shuttle))))]
 #[path = "coarse_linux.rs"]
@@ -23,7 +23,7 @@ impl Moment {
         Self(imp::now())
     }
 
-    /// How long ago it was. Not too short, and too long by a tick at most.
+    /// How long ago it was. Not too short; too long by up to a tick.
     pub(crate) fn elapsed(self) -> Duration {
         Duration::from_nanos(imp::exactly_now().saturating_sub(self.0))
     }

@@ -43,7 +43,7 @@ faults! {
     ForkIndexReused: "worker: the index of a fork that its own first branch has run is used again",
     PushNoLight: "worker: `push` without `light` before it looks for idle workers",
     PushIgnoresDemand: "worker: `push` publishes nothing, whoever is idle",
-    ForceNoHeavy: "worker: a second forced steal from the same head without `heavy`",
+    ForceNoHeavy: "worker: a forced steal in a search, or a second one, without `heavy`",
     NoForcedSteal: "worker: the last look leaves the heads out",
     PublishTellsNobody: "worker: a published job is not announced",
     SpillTellsNobody: "worker: spilled jobs are not announced",

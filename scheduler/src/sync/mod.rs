@@ -31,7 +31,10 @@ mod cell;
 mod clock;
 pub(crate) mod coarse;
 pub(crate) mod fault;
-#[cfg_attr(any(scheduler_loom, scheduler_shuttle, scheduler_asan), path = "keep_nothing.rs")]
+#[cfg_attr(
+    any(miri, scheduler_loom, scheduler_shuttle, scheduler_asan, scheduler_tsan),
+    path = "keep_nothing.rs"
+)]
 mod keep;
 pub(crate) mod kept;
 pub(crate) mod mask;

@@ -92,7 +92,7 @@ pub(super) fn head_and_tail() -> Canvas {
     c.text((502, 198), "soft", "the owner pushes and pops, newest first");
     c.text((502, 216), "soft", "plain loads and stores: no lock, no fence");
     c.arrow("dashed", &[(294, 142), (294, 226)]);
-    c.text((250, 240), "soft", "by force: a thief that is about to sleep takes one");
+    c.text((250, 240), "soft", "by force: a thief that finds nothing else takes one");
     c
 }
 
