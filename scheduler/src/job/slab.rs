@@ -272,17 +272,15 @@ impl Cache {
         NonNull::new(block)
     }
 
-    /// What is in the list has been written to; of the uncarved blocks the next may begin a page, or end in another.
+    /// What is in the list has been written to. Of the uncarved blocks the next may end in a new page; the one in which it
+    /// begins then is that of the block before, or of the slab's header.
     #[inline]
     fn prepare(&self) {
         const TOUCHED: usize = size_of::<u64>();
         if self.free.get().is_null() && (self.uncarved.get() != 0 || self.refill_early()) {
-            let first = self.carve.get().cast::<u64>();
             let last = self.carve.get().wrapping_add(self.block - TOUCHED).cast::<u64>();
             // Volatile: nobody reads it. Eight bytes: see `sync/volatile.rs`.
-            // SAFETY: the uncarved blocks are this thread's, and are so many times eight bytes.
-            unsafe { first.write_volatile(0) };
-            // SAFETY: as above.
+            // SAFETY: the uncarved blocks are this thread's, and each is so many times eight bytes.
             unsafe { last.write_volatile(0) };
         }
     }
@@ -469,12 +467,20 @@ mod tests {
         retire();
     }
 
-    /// Each page of a block is touched by its first word or its last.
+    /// The last words of the blocks up to any lie in all pages that these take, but for the header's.
     #[test]
-    fn no_block_is_longer_than_a_page() {
-        assert!(
-            BLOCKS.iter().all(|block| block.is_multiple_of(size_of::<u64>()) && *block <= 4096)
-        );
+    fn the_last_words_touch_all_pages() {
+        const PAGE: usize = 4096;
+        for block in BLOCKS {
+            assert!(block.is_multiple_of(size_of::<u64>()), "a last word is aligned");
+            let mut touched = HashSet::from([0]);
+            for index in 0..blocks(block) {
+                let begin = size_of::<Slab>() + index * block;
+                let end = begin + block - size_of::<u64>();
+                touched.insert(end / PAGE);
+                assert!((begin / PAGE..=end / PAGE).all(|page| touched.contains(&page)));
+            }
+        }
     }
 
     #[repr(align(32))]
