@@ -413,8 +413,8 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
 #[cfg(test)]
 mod tests {
     use super::{
-        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Source, allocate, blocks, enlist, prepare,
-        release, retire, slab_of,
+        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Slab, Source, allocate, blocks, enlist,
+        prepare, release, retire, slab_of,
     };
 
     const BLOCK: usize = 2 * LINE;
