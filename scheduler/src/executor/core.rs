@@ -30,7 +30,7 @@ use crate::pool::running::Running;
 use crate::pool::worker::Worker;
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Counter, Instant, Moment, Mutex};
+use crate::sync::{Arc, Counter, Instant, Mutex};
 use crate::unwind::{self, Payload};
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -271,6 +271,8 @@ impl Core {
         }
         entry.into_job().run();
         let leaves = !alone && this.run_on(pace, leased);
+        // It may have been of one that was dropped unrun.
+        worker.takes_along(None);
         slot.redeeming.set(slot.redeeming.get() - 1);
         if fault::is(Fault::RedeemKeeps) {
             slot.take_has_run();
@@ -303,6 +305,7 @@ impl Core {
             }
             let Some(entry) = entry else { return false };
             more -= 1;
+            worker.takes_along(pace.along());
             worker.run(entry.into_job());
         }
         pace.have_run();
@@ -381,10 +384,10 @@ impl Core {
             (now, now - at)
         });
         let result = unwind::catch(|| {
-            let begun = Moment::now();
+            let begun = worker.root_begins();
             slot.running.begin(site, begun);
             let _end = End(&slot.running);
-            self.registry.run_root_since(site, begun, closure)
+            self.registry.run_root_since(site, worker, begun, closure)
         });
         if result.is_ok() {
             slot.completed.add(1)

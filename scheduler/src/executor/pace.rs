@@ -3,7 +3,7 @@
 
 use super::core::Slot;
 use crate::pool::worker::Worker;
-use crate::sync::Instant;
+use crate::sync::{Instant, Moment};
 use std::time::Duration;
 
 /// So many closures a worker runs one after the other, at most, before it looks at the pool's other work.
@@ -19,11 +19,13 @@ pub(super) struct Pace<'a> {
     pub(super) slot: &'a Slot,
     /// When those that were taken together last began, if there are any.
     since: Option<Instant>,
+    /// When the last of them were taken, if those before were soon done.
+    along: Option<Moment>,
 }
 
 impl<'a> Pace<'a> {
     pub(super) fn new(worker: &'a Worker, slot: &'a Slot) -> Self {
-        Self { worker, slot, since: None }
+        Self { worker, slot, since: None, along: None }
     }
 
     /// How many entries to take now, if so many may still run. No more than the worker will get to: to leave some
@@ -36,6 +38,13 @@ impl<'a> Pace<'a> {
     /// Some that are taken together begin. A closure alone costs no look at the clock.
     pub(super) fn begin(&mut self) {
         self.since.get_or_insert_with(Instant::now);
+        let quick = self.slot.stride.get() > 2;
+        self.along = quick.then(Moment::now);
+    }
+
+    /// When those began that are taken together, for as long as that is when each of them does: while they are soon done.
+    pub(super) fn along(&self) -> Option<Moment> {
+        self.along
     }
 
     /// They have run, or most of them: if that was soon, twice as many are taken the next time.

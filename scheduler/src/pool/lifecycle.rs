@@ -138,8 +138,11 @@ pub struct Straggler {
     pub worker: usize,
     /// The line that spawned or installed it.
     pub spawned_at: &'static Location<'static>,
-    /// How long it has been running. On Linux that is too long by up to a tick of the kernel, which is 1 to 10 ms (in a
-    /// virtual machine that was stopped, by more); of an elastic pool it is exact.
+    /// How long it has been running. Of an elastic pool that is exact; else it may be too long:
+    ///
+    /// - on Linux by up to a tick of the kernel, which is 1 to 10 ms (or more, in a virtual machine that was stopped);
+    /// - by what others before it took, up to fifteen, if its worker took it from a queue together with these. A worker
+    ///   that takes several goes by the time of the first as long as those before were done within 100 µs.
     pub running_for: Duration,
 }
 

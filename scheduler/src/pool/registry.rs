@@ -422,13 +422,15 @@ impl Registry {
         site: &'static Location<'static>,
         closure: impl FnOnce() -> R,
     ) -> R {
-        self.run_root_since(site, Moment::now(), closure)
+        let worker = Worker::current().expect("roots run on workers");
+        self.run_root_since(site, worker, worker.root_begins(), closure)
     }
 
-    /// The same, where it is known when it has begun.
+    /// The same, on `worker`, where it is known when it has begun.
     pub(crate) fn run_root_since<R>(
         &self,
         site: &'static Location<'static>,
+        worker: &Worker,
         begun: Moment,
         closure: impl FnOnce() -> R,
     ) -> R {
@@ -439,7 +441,6 @@ impl Registry {
                 self.0.end();
             }
         }
-        let worker = Worker::current().expect("roots run on workers");
         let running = self.slot(worker.index()).running();
         running.begin(site, begun);
         let _end = End(running);

@@ -26,7 +26,7 @@ use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
     Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
-    LOOKS_FOR_STRANDED, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
+    LOOKS_FOR_STRANDED, Moment, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     /// So many more injected jobs may be taken without a look at the other workers' queues.
     streak: Cell<u32>,
     batches: Batches,
+    /// When the root was taken that is about to run, if it was taken along with others.
+    along: Cell<Option<Moment>>,
     /// Whose head the last forced job came from: behind one stuck owner lie many small jobs.
     forced_from: Cell<Option<usize>>,
     /// Whose deque the job came from that was stolen last, for `bring_another`.
@@ -87,6 +89,7 @@ impl Worker {
             picks: Cell::new(start::PICKS),
             streak: Cell::new(0),
             batches: Batches::new(),
+            along: Cell::new(None),
             forced_from: Cell::new(None),
             robbed: Cell::new(None),
             stamina: Stamina::new(),
@@ -122,6 +125,18 @@ impl Worker {
     /// Whether a root is running on it, and so waiting for whoever asks.
     pub(crate) fn is_inside_a_root(&self) -> bool {
         self.registry.slot(self.index).running().any()
+    }
+
+    /// The root that is about to run was taken then, if that is told, along with others that are soon done.
+    #[inline]
+    pub(crate) fn takes_along(&self, taken: Option<Moment>) {
+        self.along.set(taken);
+    }
+
+    /// When the root begins that is about to run.
+    #[inline]
+    pub(crate) fn root_begins(&self) -> Moment {
+        self.along.take().unwrap_or_else(Moment::now)
     }
 
     /// Its seat. The reference must not leave the thread, and `Seated` cannot.
@@ -456,6 +471,8 @@ impl Worker {
         // there is it does not touch on its way there.
         let mut woken = false;
         self.robbed.set(None);
+        // It may have been of a root that was dropped unrun.
+        self.along.set(None);
         loop {
             if searching {
                 let mut watch = Watch::default();

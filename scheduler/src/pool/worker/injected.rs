@@ -15,7 +15,7 @@ use crate::queue::Steal;
 use crate::span;
 use crate::sync::asymmetric::{heavy, light_owner};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Instant, spin_loop};
+use crate::sync::{Instant, Moment, spin_loop};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -30,20 +30,33 @@ pub(super) struct Batches {
     taken_at: Cell<Option<Instant>>,
     /// Whether they took long.
     slow: Cell<bool>,
+    /// Whether it is known that they did not.
+    quick: Cell<bool>,
+    /// When those in the batch were taken, if it was quick before: then that is when each of them begins, and nobody
+    /// looks at the clock for it.
+    along: Cell<Option<Moment>>,
     /// Whose batch was looked at last, and the index that its owner would go on at.
     seen: Cell<(usize, u64)>,
 }
 
 impl Batches {
     pub(super) fn new() -> Self {
-        Self { taken_at: Cell::new(None), slow: Cell::new(false), seen: Cell::new((0, 0)) }
+        Self {
+            taken_at: Cell::new(None),
+            slow: Cell::new(false),
+            quick: Cell::new(false),
+            along: Cell::new(None),
+            seen: Cell::new((0, 0)),
+        }
     }
 
     /// The worker comes for more. Whether what it took before took long.
     fn come_back(&self) -> bool {
-        if let Some(taken_at) = self.taken_at.take() {
-            self.slow.set(Instant::now() - taken_at > AT_ONCE);
+        let soon = self.taken_at.take().map(|taken_at| Instant::now() - taken_at <= AT_ONCE);
+        if let Some(soon) = soon {
+            self.slow.set(!soon);
         }
+        self.quick.set(soon == Some(true));
         self.slow.get()
     }
 
@@ -52,6 +65,7 @@ impl Batches {
         if n > 1 || self.slow.get() {
             self.taken_at.set(Some(Instant::now()));
         }
+        self.along.set((n > 1 && self.quick.get()).then(Moment::now));
     }
 }
 
@@ -91,7 +105,9 @@ impl Worker {
     /// The oldest job of the own batch.
     #[inline]
     pub(crate) fn take_batched(&self) -> Option<JobRef> {
-        self.seated().batch().pop_newest()
+        let job = self.seated().batch().pop_newest()?;
+        self.takes_along(self.batches.along.get());
+        Some(job)
     }
 
     /// The oldest injected job, and with it others for the batch, up to `most` in all: no more than this
@@ -129,6 +145,7 @@ impl Worker {
         if n == 1 {
             return Some(taken.get(0));
         }
+        self.takes_along(self.batches.along.get());
         // The newest first, since they are taken from that end.
         for index in (1..n).rev() {
             batch.push_at(batch.next_index(), taken.get(index));
@@ -194,6 +211,7 @@ mod tests {
         assert!(!batches.come_back());
         batches.take(2);
         assert!(batches.taken_at.get().is_some());
+        assert!(batches.along.get().is_none(), "how fast they are is not known");
 
         batches.taken_at.set(Some(Instant::now() - 2 * AT_ONCE));
         assert!(batches.come_back());
@@ -202,5 +220,11 @@ mod tests {
         // As of a job that took no time at all.
         batches.taken_at.set(Some(Instant::now() + AT_ONCE));
         assert!(!batches.come_back());
+        batches.take(2);
+        assert!(batches.along.get().is_some(), "what came before was fast");
+        batches.taken_at.set(Some(Instant::now() - 2 * AT_ONCE));
+        batches.come_back();
+        batches.take(2);
+        assert!(batches.along.get().is_none(), "what came before was slow");
     }
 }
