@@ -21,7 +21,7 @@ use std::time::Duration;
 /// Read by the child: fault, program, strategy, schedules, with spaces between them.
 const CASE: &str = "KILL_TABLE_CASE";
 /// Within so many schedules each fault has to be found.
-const WITHIN: usize = 2_000;
+const WITHIN: usize = 4_000;
 
 /// Longer than any search of so many schedules.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -79,6 +79,8 @@ const FOUND_BY: &[Seeded] = &[
     pct("LatchUnwatchForgets", "handles_at_random"),
     random("PartsSettleForgetsLocal", "nested_scopes_on_a_worker"),
     pct("PartsSettleForgetsLocal", "parts_that_wait_for_each_other"),
+    random("PartsSettleKeepsOwner", "nested_scopes_on_a_worker"),
+    pct("PartsSettleKeepsOwner", "nested_scopes_on_a_worker"),
     random("JoinPanicLeaves", "join_tree_with_panics"),
     pct("JoinPanicLeaves", "join_tree_with_panics"),
     random("TerminateWakesOne", "short_lives"),
