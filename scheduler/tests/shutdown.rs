@@ -322,13 +322,13 @@ fn a_straggler_may_be_younger_than_the_shutdown() {
             let report = |patience| pool.shutdown(Shutdown::DrainFor(patience));
             let long = s.spawn(move || report(Duration::from_secs(3600)));
             wait_until(|| pool.try_spawn(|| ()).is_err());
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(Duration::from_millis(1000));
             let begin = Instant::now();
             early.store(true, SeqCst);
             started.recv().unwrap();
             let [straggler] = &report(AT_ONCE).stragglers[..] else { panic!("the late one") };
-            // Ticks of a kernel, of which the longest is 10 ms.
-            let most = begin.elapsed() + Duration::from_millis(200);
+            // Less than since the shutdown began; and the last tick of a machine that is not its own may be long ago.
+            let most = begin.elapsed() + Duration::from_millis(900);
             assert!(straggler.running_for <= most, "{straggler:?}");
             late.store(true, SeqCst);
             assert!(long.join().unwrap().stragglers.is_empty());
