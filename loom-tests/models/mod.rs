@@ -209,6 +209,7 @@ models! {
     pool {
         pool_life_one_worker: Some(3),
         pool_life_idle_two_workers: Some(3),
+        build_given_up: Some(3),
         pool_job_and_child_one_worker: Some(3),
         pool_job_and_child_two_workers: Some(2),
         pool_install_and_join_two_workers: Some(2),

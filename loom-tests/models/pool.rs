@@ -11,6 +11,7 @@ use crate::sync::{Arc, UnsafeCell};
 use crate::unwind;
 use crate::{JoinHandle, Pinning, Shutdown, ThreadPool, task};
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -42,9 +43,10 @@ fn job_and_child(pool: &ThreadPool) {
     ledger::all_ran(2);
 }
 
-/// Built, used and dropped, with nothing left out.
+/// Built, used and dropped, with nothing left out. With a hook, so that its worker waits for the start.
 pub(super) fn pool_life_one_worker() {
-    let pool = pool(1);
+    let builder = ThreadPool::builder().num_threads(1).pinning(Pinning::Off);
+    let pool = builder.exit_handler(|_| ()).build().expect("loom spawns threads");
     pool.spawn(|| ledger::run(0)).join().expect("it runs");
     drop(pool);
     ledger::all_ran(1);
@@ -52,6 +54,22 @@ pub(super) fn pool_life_one_worker() {
 
 pub(super) fn pool_life_idle_two_workers() {
     drop(pool(2));
+}
+
+/// Its second thread cannot be had, and the first one may look for work by then.
+pub(super) fn build_given_up() {
+    let first = Rc::new(Cell::new(None));
+    let supplied = Rc::clone(&first);
+    let builder = ThreadPool::builder().num_threads(2).pinning(Pinning::Off);
+    let failed = builder.spawn_handler(move |worker| {
+        if worker.index() == 1 {
+            return Err(io::Error::other("no more threads"));
+        }
+        supplied.set(Some(loom::thread::spawn(|| worker.run())));
+        Ok(())
+    });
+    assert!(failed.build().is_err());
+    first.take().expect("it was spawned").join().expect("it ends");
 }
 
 pub(super) fn pool_job_and_child_one_worker() {

@@ -99,6 +99,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("JoinPanicLeaves", "join_panics_against_a_thief"),
     Seeded::new("HeldRootUncounted", "in_place_scope_racing_drain"),
     Seeded::new("TerminateWakesOne", "shutdown_of_an_idle_pool"),
+    Seeded::new("GiveUpLeavesStarted", "build_given_up"),
     Seeded::new("GateChecksThenEnters", "submit_racing_drain_one_worker"),
     Seeded::new("GateCloseForgets", "shutdown_of_an_idle_pool"),
     Seeded::new("GateLeaveNoAcquire", "last_root_against_close"),

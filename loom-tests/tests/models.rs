@@ -202,6 +202,7 @@ models! {
     closing_against_a_new_call,
 
     pool_life_one_worker,
+    build_given_up,
     pool_life_idle_two_workers,
     pool_job_and_child_one_worker,
     pool_job_and_child_two_workers,

@@ -227,10 +227,11 @@ pub use fork::{
 pub use job::error::JoinError;
 pub use observe::{Counts, Metrics, WorkerMetrics};
 pub use pool::affinity::Pinning;
-pub use pool::builder::{ThreadBuilder, ThreadPoolBuilder};
+pub use pool::builder::ThreadPoolBuilder;
 pub use pool::error::BuildError;
 pub use pool::global::{global, try_global};
 pub use pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
+pub use pool::start::ThreadBuilder;
 pub use pool::{ThreadPool, current_num_threads, current_thread_index};
 #[cfg(not(any(scheduler_loom, scheduler_shuttle)))]
 pub use schedule::{PeriodicHandle, ScheduledHandle};

@@ -460,6 +460,32 @@ fn supplied_threads_may_start_late() {
     });
 }
 
+/// Who waits for no hook has begun by then, and leaves as well.
+#[test]
+fn a_spawn_handler_that_fails_without_hooks() {
+    each_size("a_spawn_handler_that_fails_without_hooks", |workers| {
+        let threads = Arc::new(Mutex::new(Vec::new()));
+        let supplied = Arc::clone(&threads);
+        let error = builder()
+            .num_threads(workers)
+            .spawn_handler(move |worker| {
+                if worker.index() == workers - 1 {
+                    // As long as it takes, or nearly.
+                    thread::sleep(std::time::Duration::from_millis(5));
+                    return Err(io::Error::other("no more threads today"));
+                }
+                supplied.lock().unwrap().push(thread::spawn(|| worker.run()));
+                Ok(())
+            })
+            .build()
+            .unwrap_err();
+        assert!(error.to_string().ends_with("no more threads today"), "{error}");
+        let threads = std::mem::take(&mut *threads.lock().unwrap());
+        assert_eq!(threads.len(), workers - 1);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
 /// Thread `bad` cannot be spawned: the error says so, and the others leave without a hook.
 #[test]
 fn a_spawn_handler_that_fails() {

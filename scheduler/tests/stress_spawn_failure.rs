@@ -59,7 +59,7 @@ fn threads() -> usize {
 /// The closures of a builder, each with something to drop.
 const CLOSURES: usize = 4;
 
-fn builder(workers: usize, drops: &Drops, started: &Arc<AtomicUsize>) -> ThreadPoolBuilder {
+fn hooked(workers: usize, drops: &Drops, started: &Arc<AtomicUsize>) -> ThreadPoolBuilder {
     let tokens: [_; CLOSURES] = std::array::from_fn(|_| drops.token());
     let [name, start, exit, panic] = tokens;
     let started = Arc::clone(started);
@@ -80,8 +80,19 @@ fn builder(workers: usize, drops: &Drops, started: &Arc<AtomicUsize>) -> ThreadP
 /// Fails at the thread of index `at`, if that is known, and leaves nothing.
 fn fails(workers: usize, at: Option<usize>) {
     let (before, drops, started) = (threads(), Drops::default(), Arc::default());
-    let error =
-        builder(workers, &drops, &started).build().expect_err("there are not so many threads");
+    let hooked = hooked(workers, &drops, &started);
+    fails_as(hooked, workers, at);
+    assert_eq!(drops.count(), CLOSURES, "what the builder held is dropped");
+    assert_eq!(started.load(SeqCst), 0, "and no worker has called any of it");
+    // The kernel lists a thread for a moment after it can be joined.
+    wait_until(|| threads() == before);
+    // Without hooks the others may have begun to look for work.
+    fails_as(ThreadPool::builder().num_threads(workers), workers, at);
+    wait_until(|| threads() == before);
+}
+
+fn fails_as(builder: ThreadPoolBuilder, workers: usize, at: Option<usize>) {
+    let error = builder.build().expect_err("there are not so many threads");
     let said = error.to_string();
     let reason = error.source().expect("the system's error").to_string();
     assert!(said.ends_with(&reason) && !reason.is_empty(), "{said}");
@@ -94,15 +105,11 @@ fn fails(workers: usize, at: Option<usize>) {
             assert!(said.contains(&format!(" of {workers} could not be spawned: ")), "{said}");
         }
     }
-    assert_eq!(drops.count(), CLOSURES, "what the builder held is dropped");
-    assert_eq!(started.load(SeqCst), 0, "and no worker has called any of it");
-    // The kernel lists a thread for a moment after it can be joined.
-    wait_until(|| threads() == before);
 }
 
 fn works(workers: usize) {
     let (before, drops, started) = (threads(), Drops::default(), Arc::default());
-    let pool = builder(workers, &drops, &started).build().expect("there are so many threads");
+    let pool = hooked(workers, &drops, &started).build().expect("there are so many threads");
     usable(&pool);
     drop(pool);
     assert_eq!((drops.count(), started.load(SeqCst)), (CLOSURES, workers));

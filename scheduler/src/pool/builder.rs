@@ -1,18 +1,15 @@
-//! Options, checks, and the start of the threads.
+//! Options, and their checks.
 //!
-//! Everything that can be wrong is checked before the first thread is spawned. The threads
-//! then wait at a start line until all of them exist; if one cannot be spawned, the others
-//! leave from there without having called a hook or taken a job.
+//! Everything that can be wrong is checked before the first thread is spawned. How the threads
+//! start, and leave if one of them cannot be spawned, is in `start.rs`.
 
-use super::affinity::{self, Pinning, Plan};
+use super::affinity::{Pinning, Plan};
 use super::error::{BuildError, Kind};
 use super::hooks::Hooks;
 use super::registry::Registry;
-use super::worker::{Role, Worker};
+use super::start::{Starter, ThreadBuilder};
 use super::{MAX_THREADS, ThreadPool};
-use crate::queue::Tail;
-use crate::span;
-use crate::sync::{Arc, Condvar, Mutex, mask, thread};
+use crate::sync::{Arc, mask, thread};
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -297,21 +294,14 @@ impl ThreadPoolBuilder {
         }
 
         let (registry, tails) = Registry::new(workers, self.hooks);
-        let mut starter = Starter::default();
+        let mut starter = Starter::new(&registry);
         let stack_size = self.stack_size.unwrap_or(STACK_SIZE);
         let mut spawn = self.spawn;
         for (index, (tail, name)) in tails.into_iter().zip(names).enumerate() {
-            let post = Post {
-                registry: Arc::clone(&registry),
-                line: Arc::clone(&starter.line),
-                index,
-                tail,
-                core: plan.core(index),
-            };
-            let worker = ThreadBuilder { post: Some(post), name, stack_size };
+            let worker = starter.worker(index, tail, plan.core(index), name, stack_size);
             let spawned = match &mut spawn {
                 Some(spawn) => spawn(worker),
-                None => worker.spawn().map(|thread| starter.threads.push(thread)),
+                None => starter.spawn(worker),
             };
             let lost = || io::Error::other("the spawn handler dropped the worker");
             let kept = if registry.lifecycle().workers() == workers { Ok(()) } else { Err(lost()) };
@@ -319,7 +309,8 @@ impl ThreadPoolBuilder {
                 return Err(Kind::Spawn { index, threads: workers, error }.into());
             }
         }
-        Ok(ThreadPool::from_parts(registry, starter.go()))
+        let threads = starter.go();
+        Ok(ThreadPool::from_parts(registry, threads))
     }
 
     /// Builds the pool and makes it the global one, which the free functions use outside any
@@ -388,269 +379,5 @@ impl fmt::Debug for ThreadPoolBuilder {
             .field("hooks", &self.hooks)
             .field("spawn_handler", &self.spawn.is_some())
             .finish()
-    }
-}
-
-/// One worker to be run, as a [`spawn_handler`](ThreadPoolBuilder::spawn_handler) gets it.
-///
-/// Dropped before the handler returns, it makes `build` fail. Dropped later, it leaves the pool with
-/// one worker less: a `broadcast` would then wait for ever.
-///
-/// # Examples
-///
-/// Threads that are supplied by something else, here a scope of `std`:
-///
-/// ```
-/// use std::sync::mpsc;
-///
-/// std::thread::scope(|s| {
-///     let (sender, receiver) = mpsc::channel::<scheduler::ThreadBuilder>();
-///     s.spawn(move || {
-///         for worker in receiver {
-///             s.spawn(|| worker.run());
-///         }
-///     });
-///     let pool = scheduler::ThreadPool::builder()
-///         .num_threads(2)
-///         .spawn_handler(move |worker| {
-///             sender.send(worker).map_err(|_| std::io::Error::other("nobody takes workers"))
-///         })
-///         .build()
-///         .unwrap();
-///     assert_eq!(pool.broadcast(|worker| worker.index()), [0, 1]);
-/// });
-/// ```
-#[must_use = "the pool waits for `run` to be called"]
-pub struct ThreadBuilder {
-    /// Taken by `run`.
-    post: Option<Post>,
-    name: String,
-    stack_size: usize,
-}
-
-/// What a worker needs to begin.
-struct Post {
-    registry: Arc<Registry>,
-    line: Arc<StartLine>,
-    index: usize,
-    tail: Tail,
-    core: Option<usize>,
-}
-
-impl ThreadBuilder {
-    /// The worker's index in the pool.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = scheduler::ThreadPool::builder()
-    ///     .num_threads(2)
-    ///     .spawn_handler(|worker| {
-    ///         let name = format!("number {} of two", worker.index() + 1);
-    ///         std::thread::Builder::new().name(name).spawn(|| worker.run()).map(drop)
-    ///     })
-    ///     .build()?;
-    /// assert_eq!(
-    ///     pool.broadcast(|_| std::thread::current().name().unwrap().to_owned()),
-    ///     ["number 1 of two", "number 2 of two"],
-    /// );
-    /// # Ok::<(), scheduler::BuildError>(())
-    /// ```
-    pub fn index(&self) -> usize {
-        self.post.as_ref().map_or(0, |post| post.index)
-    }
-
-    /// The name that the thread should have, from [`thread_name`](ThreadPoolBuilder::thread_name).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = scheduler::ThreadPool::builder()
-    ///     .num_threads(2)
-    ///     .spawn_handler(|worker| {
-    ///         println!("starting {}", worker.name()); // scheduler-0, scheduler-1
-    ///         std::thread::Builder::new().spawn(|| worker.run()).map(drop)
-    ///     })
-    ///     .build()?;
-    /// assert_eq!(pool.install(|| 6 * 7), 42);
-    /// # Ok::<(), scheduler::BuildError>(())
-    /// ```
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The stack that the thread should have, in bytes, from
-    /// [`stack_size`](ThreadPoolBuilder::stack_size).
-    ///
-    /// # Examples
-    ///
-    /// A handler that does what is done without one:
-    ///
-    /// ```
-    /// let pool = scheduler::ThreadPool::builder()
-    ///     .num_threads(1)
-    ///     .stack_size(1 << 20)
-    ///     .spawn_handler(|worker| {
-    ///         let thread = std::thread::Builder::new()
-    ///             .name(worker.name().to_owned())
-    ///             .stack_size(worker.stack_size());
-    ///         thread.spawn(|| worker.run()).map(drop)
-    ///     })
-    ///     .build()?;
-    /// assert_eq!(pool.install(|| 6 * 7), 42);
-    /// # Ok::<(), scheduler::BuildError>(())
-    /// ```
-    pub fn stack_size(&self) -> usize {
-        self.stack_size
-    }
-
-    /// Runs the worker until its pool has shut down.
-    ///
-    /// # Panics
-    ///
-    /// On a thread that is a worker already, of whichever pool. A panic of a job or of a handler
-    /// does not come out here.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let pool = scheduler::ThreadPool::builder()
-    ///     .num_threads(1)
-    ///     .spawn_handler(|worker| {
-    ///         let thread = std::thread::Builder::new();
-    ///         thread.spawn(|| {
-    ///             // What every thread of this program does first.
-    ///             worker.run();
-    ///             // What it does last, when the pool has been shut down.
-    ///         })?;
-    ///         Ok(())
-    ///     })
-    ///     .build()?;
-    /// assert_eq!(pool.install(|| 6 * 7), 42);
-    /// # Ok::<(), scheduler::BuildError>(())
-    /// ```
-    pub fn run(mut self) {
-        // Before the post is taken: it is given up properly when this panics.
-        assert!(Worker::current().is_none(), "this thread is a worker of a pool already");
-        if let Some(post) = self.post.take() {
-            post.run();
-        }
-    }
-
-    fn spawn(self) -> io::Result<thread::JoinHandle<()>> {
-        thread::Builder::new()
-            .name(self.name.clone())
-            .stack_size(self.stack_size)
-            .spawn(move || self.run())
-    }
-}
-
-impl Drop for ThreadBuilder {
-    fn drop(&mut self) {
-        if let Some(post) = self.post.take() {
-            // So that a shutdown does not wait for it.
-            post.registry.lifecycle().worker_exits();
-        }
-    }
-}
-
-impl fmt::Debug for ThreadBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadBuilder")
-            .field("index", &self.index())
-            .field("name", &self.name)
-            .field("stack_size", &self.stack_size)
-            .finish()
-    }
-}
-
-impl Post {
-    fn run(self) {
-        /// Counts the worker out, whatever happens: a shutdown waits for it.
-        struct Exit(Arc<Registry>);
-        impl Drop for Exit {
-            fn drop(&mut self) {
-                self.0.lifecycle().worker_exits();
-            }
-        }
-        let Self { registry, line, index, tail, core } = self;
-        let exit = Exit(registry);
-        let registry = &exit.0;
-        // Declared after `exit`, so that it goes first, also where the worker never begins.
-        let tail = tail;
-        if line.wait() == Start::Go {
-            registry.sleep().enlist(index);
-            if let Some(core) = core
-                && affinity::pin_current_thread(core)
-            {
-                registry.slot(index).set_pinned_to(core);
-            }
-            let worker = Worker::new(Arc::clone(registry), index, tail);
-            worker.enter(|| {
-                let _span = span::worker(index);
-                registry.hooks().started(index);
-                worker.run_until(&registry.slot(index).terminate, Role::Main);
-                worker.run_dry();
-                registry.hooks().exits(index);
-                worker.run_dry();
-            });
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Start {
-    #[default]
-    Wait,
-    Go,
-    GoHome,
-}
-
-/// Where the workers wait until all of them exist.
-#[derive(Default)]
-struct StartLine {
-    state: Mutex<Start>,
-    changed: Condvar,
-}
-
-impl StartLine {
-    fn wait(&self) -> Start {
-        let mut state = self.state.lock().unwrap();
-        while *state == Start::Wait {
-            state = self.changed.wait(state).unwrap();
-        }
-        *state
-    }
-
-    fn set(&self, start: Start) {
-        *self.state.lock().unwrap() = start;
-        self.changed.notify_all();
-    }
-}
-
-/// The threads started so far. Dropped before [`go`](Starter::go), by an error or by a panic
-/// in a user's handler, it sends them home and joins them.
-#[derive(Default)]
-struct Starter {
-    line: Arc<StartLine>,
-    threads: Vec<thread::JoinHandle<()>>,
-}
-
-impl Starter {
-    fn go(mut self) -> Vec<thread::JoinHandle<()>> {
-        self.line.set(Start::Go);
-        std::mem::take(&mut self.threads)
-    }
-}
-
-impl Drop for Starter {
-    fn drop(&mut self) {
-        if *self.line.state.lock().unwrap() == Start::Wait {
-            self.line.set(Start::GoHome);
-        }
-        for thread in self.threads.drain(..) {
-            // It ran nothing that could panic.
-            let _ = thread.join();
-        }
     }
 }

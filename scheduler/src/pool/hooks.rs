@@ -16,6 +16,11 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
+    /// Whether somebody is told that threads begin or end.
+    pub(crate) fn of_threads(&self) -> bool {
+        self.start.is_some() || self.exit.is_some()
+    }
+
     /// A thread begins.
     pub(crate) fn started(&self, index: usize) {
         self.call(&self.start, index);

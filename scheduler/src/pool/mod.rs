@@ -16,6 +16,7 @@ pub(crate) mod running;
 pub(crate) mod seat;
 pub(crate) mod seats;
 pub(crate) mod stamina;
+pub(crate) mod start;
 pub(crate) mod stops;
 pub(crate) mod worker;
 

@@ -405,8 +405,9 @@ impl Registry {
         }
     }
 
+    /// Ends the workers' loops, once they have run dry.
     #[cold]
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         for slot in self.slots() {
             // SAFETY: the caller keeps the registry alive during the call.
             unsafe { Latch::set(&raw const slot.terminate) };

@@ -9,6 +9,9 @@
 //! What is to come nobody knows, so a worker goes by what came last. A search in vain halves the next one. A
 //! search that found a job brings back the full length, and so does a sleep so short that a search might have
 //! saved it.
+//!
+//! In its first search a worker gives way instead of spinning. Its thread has just begun, and the system may have
+//! put it on the core of the one who builds the pool, who has more threads to start and a job to submit.
 
 use crate::sync::{Instant, SEARCH_ROUNDS};
 use std::cell::Cell;
@@ -31,17 +34,23 @@ pub(crate) struct Stamina {
     rounds: Cell<u32>,
     /// Sleeps since the last short one, or since a search that found something.
     sleeps: Cell<u32>,
+    new: Cell<bool>,
 }
 
 impl Stamina {
     pub(crate) fn new() -> Self {
-        Self { rounds: Cell::new(SEARCH_ROUNDS), sleeps: Cell::new(0) }
+        Self { rounds: Cell::new(SEARCH_ROUNDS), sleeps: Cell::new(0), new: Cell::new(true) }
     }
 
     /// How often the next search goes round all victims. 0: a worker that runs out of work goes to sleep at
     /// once, as one does that has enough others searching.
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds.get()
+    }
+
+    /// A search begins. Whether it is the worker's first one.
+    pub(crate) fn begins(&self) -> bool {
+        self.new.take()
     }
 
     /// A search found a job at its second look or later.
@@ -82,6 +91,13 @@ mod tests {
         let stamina = Stamina::new();
         (0..SEARCH_ROUNDS).for_each(|_| stamina.in_vain());
         stamina
+    }
+
+    #[test]
+    fn only_the_first_search_is_the_first() {
+        let stamina = Stamina::new();
+        assert!(stamina.begins());
+        assert!(!stamina.begins());
     }
 
     #[test]

@@ -26,7 +26,8 @@ use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
     Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
-    LOOKS_FOR_STRANDED, Moment, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
+    LOOKS_FOR_STRANDED, Moment, SEARCH_ROUNDS, SPINS_PER_ROUND, YIELDS_PER_ROUND, spin_loop, start,
+    yield_now,
 };
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -451,12 +452,13 @@ impl Worker {
     /// passed.
     #[cold]
     fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
+        let pause = if self.stamina.begins() { give_way } else { spin };
         if let Some(job) = self.force_again().or_else(|| self.steal_public(role)) {
             return Some(job);
         }
         if role == Role::Waiting {
             for _ in 0..LINGER_ROUNDS {
-                (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
+                spin();
                 let job = self.steal_public(role);
                 if job.is_some() || latch.is_set() {
                     return job;
@@ -491,7 +493,7 @@ impl Worker {
                         self.bring_another(sleep.leave_search(queued));
                         return job;
                     }
-                    (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
+                    pause();
                 }
             }
             let prepared = sleep.prepare(self.index, searching);
@@ -649,6 +651,16 @@ impl Worker {
             Steal::Retry => self.counters().steals_lost.add(1),
         }
     }
+}
+
+/// Between two rounds of a search.
+fn spin() {
+    (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
+}
+
+/// The same in a worker's first one.
+fn give_way() {
+    (0..YIELDS_PER_ROUND).for_each(|_| yield_now());
 }
 
 /// Whether somebody else's exchange was in the way, so that there may be more.

@@ -90,6 +90,7 @@ faults! {
     JoinPanicLeaves: "join: a panic of the first branch does not wait for the second",
     HeldRootUncounted: "pool: the body of an `in_place_scope` does not count as a root",
     TerminateWakesOne: "pool: the end of a pool is told to one worker only",
+    GiveUpLeavesStarted: "pool: a build that is given up does not tell those who have begun",
     GateChecksThenEnters: "pool: a submitter looks at the gate, then enters",
     GateCloseForgets: "pool: closing an empty pool does not end the workers",
     SitesRelaxed: "pool: a root's site is told relaxed",

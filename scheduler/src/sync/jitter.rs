@@ -26,6 +26,7 @@ pub(crate) const INJECTOR_LAP: u64 = 4;
 pub(crate) const SEARCH_ROUNDS: u32 = 2;
 pub(crate) const STILL_ROUNDS: u32 = 1;
 pub(crate) const SPINS_PER_ROUND: u32 = 2;
+pub(crate) const YIELDS_PER_ROUND: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
 pub(crate) const FAIR_INTERVAL: u32 = 3;
 pub(crate) const INJECTED_STREAK: u32 = 2;

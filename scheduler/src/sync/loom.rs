@@ -111,6 +111,7 @@ pub(crate) const OUTSIDE_STRIPES: usize = 1;
 pub(crate) const INJECTOR_BLOCK: usize = 8;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
+pub(crate) const YIELDS_PER_ROUND: u32 = 0;
 
 mod once {
     /// Has no order of its own, which is less than `std` promises: a model fails if a reader could

@@ -105,6 +105,7 @@ pub(crate) const LOOKS_FOR_STRANDED: bool = true;
 pub(crate) const BUNDLE_SIZE: usize = 3;
 /// As under loom.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
+pub(crate) const YIELDS_PER_ROUND: u32 = 0;
 /// Of what counts by stripes: a worker's own and this one are enough to go wrong.
 pub(crate) const OUTSIDE_STRIPES: usize = 1;
 /// How many values the stand-in's injector takes in its life.

@@ -52,6 +52,9 @@ pub(crate) const STILL_ROUNDS: u32 = 4;
 /// steals.
 pub(crate) const SPINS_PER_ROUND: u32 = 16;
 
+/// Instead of those, in a worker's first search: how often it gives way.
+pub(crate) const YIELDS_PER_ROUND: u32 = 1;
+
 /// One more than the slots of a block of the global queue.
 pub(crate) const INJECTOR_LAP: u64 = 128;
 
