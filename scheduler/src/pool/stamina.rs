@@ -50,7 +50,7 @@ impl Stamina {
 
     /// A search begins. Whether it is the worker's first one.
     pub(crate) fn begins(&self) -> bool {
-        self.new.take()
+        self.new.replace(false)
     }
 
     /// A search found a job at its second look or later.

@@ -231,7 +231,7 @@ struct StartLine {
 
 impl StartLine {
     fn new(start: Start) -> Self {
-        Self { state: Mutex::new(start), changed: Condvar::new() }
+        Self { state: Mutex::new(start), changed: Condvar::default() }
     }
 
     fn wait(&self) -> Start {

@@ -80,7 +80,7 @@ const FOUND_BY: &[Seeded] = &[
     random("PartsSettleForgetsLocal", "nested_scopes_on_a_worker"),
     pct("PartsSettleForgetsLocal", "parts_that_wait_for_each_other"),
     random("PartsSettleKeepsOwner", "nested_scopes_on_a_worker"),
-    pct("PartsSettleKeepsOwner", "nested_scopes_on_a_worker"),
+    pct("PartsSettleKeepsOwner", "nested_scopes_in_place"),
     random("JoinPanicLeaves", "join_tree_with_panics"),
     pct("JoinPanicLeaves", "join_tree_with_panics"),
     random("TerminateWakesOne", "short_lives"),
