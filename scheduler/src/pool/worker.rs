@@ -318,7 +318,7 @@ impl Worker {
             let job = self.take_fair(role).or_else(|| self.take_local());
             let job = job.or_else(|| self.take_next_injected(role));
             let Some(job) = job.or_else(|| self.find(latch, role, None)) else { return };
-            self.run(job);
+            self.run_found(job);
         }
     }
 
@@ -330,10 +330,18 @@ impl Worker {
             let job = self.take_local();
             let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));
             if let Some(job) = job {
-                self.run(job);
+                self.run_found(job);
             }
         }
         latch.is_set()
+    }
+
+    /// Runs a job that may have been taken along.
+    #[inline]
+    fn run_found(&self, job: JobRef) {
+        self.run(job);
+        // It may have been of a root that was dropped unrun: what it was told is not for the next one.
+        self.along.set(None);
     }
 
     /// Runs what is left in the own deque. That is nothing when a pool ends, unless an exit handler
@@ -473,8 +481,6 @@ impl Worker {
         // there is it does not touch on its way there.
         let mut woken = false;
         self.robbed.set(None);
-        // It may have been of a root that was dropped unrun.
-        self.along.set(None);
         loop {
             if searching {
                 let mut watch = Watch::default();

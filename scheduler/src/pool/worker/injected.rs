@@ -200,8 +200,12 @@ impl Worker {
 
 #[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
 mod tests {
+    use super::super::Worker;
     use super::{AT_ONCE, Batches};
-    use crate::sync::Instant;
+    use crate::latch::Latch;
+    use crate::pool::ThreadPool;
+    use crate::sync::{Arc, Instant, Moment};
+    use std::time::Duration;
 
     #[test]
     fn after_a_slow_batch_each_job_is_timed_until_one_is_fast() {
@@ -226,5 +230,85 @@ mod tests {
         batches.come_back();
         batches.take(2);
         assert!(batches.along.get().is_none(), "what came before was slow");
+    }
+
+    /// The worker that calls.
+    fn this<'a>() -> &'a Worker {
+        Worker::current().expect("it runs on a worker")
+    }
+
+    /// How long the calling job has been running, as a report would say.
+    fn running_for() -> Duration {
+        let worker = this();
+        let mut sites = worker.registry().slot(worker.index()).running().sites();
+        sites.next().expect("it runs").1
+    }
+
+    /// Since about its own begin, and not longer than since `moment`, which may be the last tick.
+    fn runs_since(began: Instant, moment: Moment) {
+        let least = Instant::now() - began;
+        let told = running_for();
+        assert!(told >= least, "{told:?} is less than {least:?}");
+        let most = moment.elapsed();
+        assert!(told <= most, "{told:?} is more than {most:?}");
+    }
+
+    /// A pool of one worker, which is stuck until the latch is set. What comes next it takes as after quick jobs.
+    fn stuck() -> (ThreadPool, Arc<Latch>) {
+        let pool = ThreadPool::builder().num_threads(1).build().expect("no error");
+        let [begun, freed] = [(); 2].map(|()| Arc::new(Latch::new()));
+        let (begins, awaited) = (Arc::clone(&begun), Arc::clone(&freed));
+        let stuck = move || {
+            Latch::set_shared(&begins);
+            awaited.wait();
+            // As of jobs that took no time at all, however long it is until the worker comes back.
+            this().batches.taken_at.set(Some(Instant::now() + Duration::from_secs(3600)));
+        };
+        drop(pool.spawn(stuck));
+        begun.wait();
+        (pool, freed)
+    }
+
+    #[test]
+    fn a_job_late_in_a_quick_batch_runs_since_the_batch_was_taken() {
+        let (pool, freed) = stuck();
+        let before = Moment::now();
+        let job = move || {
+            let began = Instant::now();
+            runs_since(began, before);
+            let along = this().batches.along.get();
+            if let Some(along) = along {
+                runs_since(began, along);
+            }
+            along
+        };
+        let jobs: Vec<_> = (0..8).map(|_| pool.spawn(job)).collect();
+        Latch::set_shared(&freed);
+        let taken: Vec<_> = jobs.into_iter().map(|job| job.join().unwrap()).collect();
+        // Without an asymmetric barrier each is taken by itself.
+        let by_itself = pool.registry().sleep().word().peek().eager();
+        assert!(taken.iter().any(Option::is_some) != by_itself, "{taken:?}");
+    }
+
+    #[test]
+    fn what_is_dropped_unrun_leaves_the_time_of_its_batch_to_nobody() {
+        let (pool, freed) = stuck();
+        let [begun, go] = [(); 2].map(|()| Arc::new(Latch::new()));
+        let (begins, awaited) = (Arc::clone(&begun), Arc::clone(&go));
+        let first = pool.spawn(move || {
+            // As if the batch had been taken when the system started.
+            this().batches.along.set(Some(Moment::from_bits(1)));
+            Latch::set_shared(&begins);
+            awaited.wait();
+        });
+        let unrun = pool.spawn(|| unreachable!("it is aborted"));
+        unrun.abort();
+        Latch::set_shared(&freed);
+        begun.wait();
+        // Both have been taken, so this one comes alone.
+        let before = Moment::now();
+        let last = pool.spawn(move || runs_since(Instant::now(), before));
+        Latch::set_shared(&go);
+        assert!(first.join().is_ok() && last.join().is_ok());
     }
 }
