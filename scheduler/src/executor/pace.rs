@@ -56,3 +56,106 @@ impl<'a> Pace<'a> {
         self.since = Some(now);
     }
 }
+
+#[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
+mod tests {
+    use super::{AT_ONCE, Pace, RUN_AT_ONCE};
+    use crate::executor::Executor;
+    use crate::executor::core::Slot;
+    use crate::pool::ThreadPool;
+    use crate::pool::worker::Worker;
+    use crate::sync::{Arc, Instant, Moment, Mutex, yield_now};
+    use std::sync::mpsc;
+
+    fn pool() -> ThreadPool {
+        ThreadPool::builder().num_threads(1).build().expect("no error")
+    }
+
+    /// The worker that calls.
+    fn this<'a>() -> &'a Worker {
+        Worker::current().expect("it runs on a worker")
+    }
+
+    #[test]
+    fn what_is_taken_together_begins_at_once_after_quick_ones_only() {
+        pool().install(|| {
+            let slot = Slot::default();
+            let mut pace = Pace::new(this(), &slot);
+            let begins = |pace: &mut Pace<'_>| {
+                let before = Moment::now().to_bits();
+                pace.begin();
+                let along = pace.along().map(Moment::to_bits);
+                assert!(along.is_none_or(|along| along >= before), "not before they were taken");
+                along.is_some()
+            };
+            assert!(!begins(&mut pace), "how fast they are is not known");
+            // As of closures that took no time at all.
+            let quick = || Some(Instant::now() + AT_ONCE);
+            pace.since = quick();
+            pace.have_run();
+            assert!(!begins(&mut pace), "no more than one was taken before");
+            for _ in 0..4 {
+                pace.since = quick();
+                pace.have_run();
+                assert!(begins(&mut pace), "those before were soon done");
+            }
+            pace.since = Some(Instant::now() - 2 * AT_ONCE);
+            pace.have_run();
+            assert!(!begins(&mut pace), "those before took long");
+        });
+    }
+
+    /// Waits until the clock that roots are timed by has gone on.
+    fn tick() {
+        let before = Moment::now().to_bits();
+        while Moment::now().to_bits() == before {
+            yield_now();
+        }
+    }
+
+    /// Each tells a time since about its own begin, and no longer than since those began that were taken with it:
+    /// that is after the begin of the sixteenth before it.
+    #[test]
+    fn a_closure_runs_since_it_was_taken_with_others() {
+        let pool = pool();
+        let executor = Executor::builder(&pool).build().expect("no bound, no error");
+        let (begins, has_begun) = mpsc::channel();
+        let (go, gone) = mpsc::channel::<()>();
+        // When each has begun, and first, when the first could.
+        let begun: Arc<Mutex<Vec<Moment>>> = Arc::default();
+        let (core, first) = (Arc::clone(executor.core()), Arc::clone(&begun));
+        executor
+            .execute(move || {
+                begins.send(()).unwrap();
+                assert!(gone.recv().is_err());
+                // As after quick ones.
+                core.slots[0].stride.set(RUN_AT_ONCE as u64);
+                tick();
+                first.lock().unwrap().push(Moment::now());
+            })
+            .unwrap();
+        has_begun.recv().unwrap();
+        let closure = |number: usize| {
+            let (core, begun) = (Arc::clone(executor.core()), Arc::clone(&begun));
+            move || {
+                let began = Instant::now();
+                let taken = {
+                    let mut begun = begun.lock().unwrap();
+                    begun.push(Moment::now());
+                    begun[(number + 1).saturating_sub(RUN_AT_ONCE)]
+                };
+                if number % 8 == 7 {
+                    tick();
+                }
+                let least = Instant::now() - began;
+                let told = core.slots[0].running.sites().next().expect("it runs").1;
+                let most = taken.elapsed();
+                assert!(least <= told && told <= most, "{number}: {told:?}, {least:?} to {most:?}");
+            }
+        };
+        let handles: Vec<_> =
+            (0..40).map(|number| executor.submit(closure(number)).unwrap()).collect();
+        drop(go);
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+    }
+}
