@@ -620,3 +620,82 @@ impl fmt::Debug for Registry {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
+mod tests {
+    use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
+    use crate::latch::Latch;
+    use crate::pool::ThreadPool;
+    use crate::sync::Arc;
+    use crate::unwind::{self, Payload};
+
+    /// A closure that is taken back only once a worker has gone on to the queue, and run what it took there.
+    #[derive(Clone, Copy)]
+    struct TakenLate<'a> {
+        go: &'a Latch,
+        has_gone: &'a Latch,
+    }
+
+    impl Owner for TakenLate<'_> {
+        const OUTLIVES_HANDLE: bool = true;
+
+        fn cancels(self) -> bool {
+            false
+        }
+
+        fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
+            unwind::catch(closure)
+        }
+
+        fn run_abortable<T>(
+            self,
+            _: AbortFlag<'_>,
+            closure: impl FnOnce() -> T,
+        ) -> Result<T, Payload> {
+            self.run(closure)
+        }
+
+        fn unclaimed(self) -> Unclaimed {
+            Unclaimed(Box::new(drop))
+        }
+
+        fn ended(self, _: Fate) {}
+
+        fn orphan(self) -> Option<Self> {
+            // SAFETY: it is alive during the call.
+            unsafe { Latch::set(&raw const *self.go) };
+            self.has_gone.wait();
+            Some(self)
+        }
+    }
+
+    /// `take_back` has looked at the batches, which were empty, and is at the global queue, when the worker takes
+    /// the rest of that along.
+    #[test]
+    fn what_a_worker_takes_along_meanwhile_is_taken_back() {
+        let [begun, go, has_gone, end] = [(); 4].map(|()| Arc::new(Latch::new()));
+        let pool = ThreadPool::builder().num_threads(1).build().expect("no error");
+        let then = |tells: &Arc<Latch>, awaits: &Arc<Latch>| {
+            let (tells, awaits) = (Arc::clone(tells), Arc::clone(awaits));
+            move || {
+                Latch::set_shared(&tells);
+                awaits.wait();
+            }
+        };
+        let busy = pool.spawn(then(&begun, &go));
+        begun.wait();
+        let owner = TakenLate { go: &go, has_gone: &has_gone };
+        // SAFETY: the closure uses nothing; the latches are there until it has been dropped, below.
+        let late = unsafe { cell::detached(|| (), owner) };
+        pool.registry().inject_root(late.into_job());
+        let taken_with_it = pool.spawn(then(&has_gone, &end));
+        let along = pool.spawn(|| ());
+        let taken_back = pool.registry().take_back();
+        let n = taken_back.len();
+        drop(taken_back);
+        Latch::set_shared(&end);
+        assert_eq!(n, 2, "the first, and the last");
+        assert!(busy.join().is_ok() && taken_with_it.join().is_ok());
+        assert!(along.join().is_err_and(|error| error.is_shut_down()));
+    }
+}
