@@ -300,6 +300,79 @@ fn running_losers_are_asked_to_stop() {
     });
 }
 
+/// The same, if the iterator panics when some of the closures run already.
+#[test]
+fn a_panic_of_the_iterator_stops_what_runs() {
+    watchdog("a_panic_of_the_iterator_stops_what_runs", || {
+        let pool = pool(2);
+        let (began, has_begun) = mpsc::channel();
+        let (stopped, has_stopped) = mpsc::channel();
+        let mut first = Some(move || {
+            let token = scheduler::task::token().expect("`invoke_any` has given it one");
+            began.send(()).unwrap();
+            wait_until(|| token.is_cancelled());
+            stopped.send(()).unwrap();
+            Err::<(), ()>(())
+        });
+        let closures = std::iter::from_fn(|| {
+            first.take().or_else(|| {
+                has_begun.recv().unwrap();
+                throw("iterator")
+            })
+        });
+        assert_eq!(thrown(|| pool.invoke_any(closures)), "iterator");
+        assert_eq!(has_stopped.recv(), Ok(()));
+        usable(&pool);
+    });
+}
+
+/// What runs goes on, and has its say; what has not begun says that it was shut down.
+#[test]
+fn a_shutdown_in_the_middle_fails_each_that_has_not_begun() {
+    watchdog("a_shutdown_in_the_middle_fails_each_that_has_not_begun", || {
+        for through_executor in [false, true] {
+            let pool = pool(1);
+            let executor = scheduler::Executor::builder(&pool).build().unwrap();
+            let (began, has_begun) = mpsc::channel();
+            let (go, gone) = mpsc::channel::<()>();
+            let mut running = Some((began, gone));
+            let closures = (0..4).map(move |n| {
+                let running = running.take();
+                move || {
+                    if let Some((began, gone)) = running {
+                        began.send(()).unwrap();
+                        let _ = gone.recv();
+                    }
+                    Err::<(), _>(n)
+                }
+            });
+            let (pool, executor) = (&pool, &executor);
+            let error = thread::scope(|s| {
+                s.spawn(move || {
+                    has_begun.recv().unwrap();
+                    // Some may be submitted later.
+                    drop(if through_executor {
+                        executor.shutdown_now()
+                    } else {
+                        pool.shutdown_now()
+                    });
+                    drop(go);
+                });
+                if through_executor {
+                    executor.invoke_any(closures).unwrap_err()
+                } else {
+                    pool.invoke_any(closures).unwrap_err()
+                }
+            });
+            let [first, rest @ ..] = error.failures() else { panic!("four failures") };
+            assert!(matches!(first, InvokeFailure::Returned(0)));
+            assert_eq!(rest.len(), 3);
+            let is_shut_down = |failure: &InvokeFailure<_>| matches!(failure, InvokeFailure::Join(error) if error.is_shut_down());
+            assert!(rest.iter().all(is_shut_down));
+        }
+    });
+}
+
 /// The caller's own token reaches the closures.
 #[test]
 fn a_cancelled_caller_cancels_the_closures() {

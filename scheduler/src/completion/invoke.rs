@@ -346,12 +346,12 @@ where
 {
     let token = task::token().map_or_else(CancellationToken::new, |token| token.child_token());
     let mut running = Aborting::new();
+    // Whichever way this ends, also by a panic of the iterator.
+    let _stop = token.clone().drop_guard();
     for closure in closures {
         let token = token.clone();
         running.push(on.submit(move || token.run(closure), site));
     }
-    // Whichever way this ends.
-    let _stop = token.drop_guard();
     let mut failures = Vec::new();
     while let Some((index, handle)) = running.next(None) {
         let failure = match handle.join() {
