@@ -4,7 +4,9 @@
 
 mod support;
 
-use scheduler::{ThreadPool, Yield, join, scope, spawn, yield_now};
+use scheduler::{
+    Elastic, Executor, RejectionPolicy, Shutdown, ThreadPool, Yield, join, scope, spawn, yield_now,
+};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use support::sync::{Arc, Mutex, thread};
@@ -966,10 +968,69 @@ fn a_refused_closure_that_panics_in_its_drop() {
         Some(_) => each_size(NAME, |workers| {
             silence_thrown();
             let pool = pool(workers);
-            assert_eq!(pool.shutdown(scheduler::Shutdown::Drain).ran, 0);
+            assert_eq!(pool.shutdown(Shutdown::Drain).ran, 0);
             let bomb = Bomb("captured");
             let payload = caught(|| pool.install(move || drop(bomb)));
             assert_eq!(support::text(&*payload), Some("the thread pool has been shut down"));
+        }),
+    }
+}
+
+/// The same where nobody panics before: the handle says that it was refused.
+#[test]
+fn a_closure_that_is_refused_quietly_panics_in_its_drop() {
+    watchdog("a_closure_that_is_refused_quietly_panics_in_its_drop", || {
+        let bomb = || {
+            let bomb = Bomb("captured");
+            move || drop(bomb)
+        };
+        let (ended, other) = (pool(1), pool(1));
+        // What runs meanwhile spawns on a pool that is shut down.
+        let inside = ended.install(|| {
+            assert_eq!(ended.shutdown(Shutdown::Drain).stragglers.len(), 1);
+            spawn(bomb())
+        });
+        let executor = Executor::builder(&other).build().unwrap();
+        assert_eq!(executor.shutdown(Shutdown::Drain).ran, 0);
+        let mut results = ended.invoke_all([bomb(), bomb()]);
+        results.extend(executor.invoke_all([bomb(), bomb()]));
+        results.extend([inside.join(), ended.spawn(bomb()).join()]);
+        assert_eq!(results.len(), 6);
+        assert!(results.into_iter().all(|result| result.unwrap_err().is_shut_down()));
+        usable(&other);
+    });
+}
+
+/// A policy panics, and then so does the closure that it was asked about.
+#[test]
+fn a_policy_and_the_drop_of_its_closure_panic() {
+    const NAME: &str = "a_policy_and_the_drop_of_its_closure_panic";
+    match support::case() {
+        None => child_passes(NAME, "policy", &[]),
+        Some(_) => watchdog(NAME, || {
+            silence_thrown();
+            let policy = RejectionPolicy::custom(|_| throw("policy"));
+            let pool = pool(1);
+            let executor = Executor::builder(&pool).queue_capacity(1).on_full(policy.clone());
+            let executor = executor.build().unwrap();
+            let elastic = Elastic::builder().max_threads(1).queue_capacity(1).on_full(policy);
+            let elastic = elastic.build().unwrap();
+            let go = Arc::new(Flag::default());
+            let stuck = || {
+                let go = Arc::clone(&go);
+                move || go.wait()
+            };
+            let running = (pool.spawn(stuck()), elastic.submit(stuck()).unwrap());
+            let queued = (executor.submit(|| 1).unwrap(), elastic.submit(|| 2).unwrap());
+            let bombs = [(); 3].map(|()| Bomb("captured"));
+            let [one, two, three] = bombs.map(|bomb| move || drop(bomb));
+            assert_eq!(thrown(|| executor.submit(one)), "policy");
+            assert_eq!(thrown(|| executor.execute(two)), "policy");
+            assert_eq!(thrown(|| elastic.submit(three)), "policy");
+            go.raise();
+            assert!(running.0.join().is_ok() && running.1.join().is_ok());
+            assert_eq!((queued.0.join().unwrap(), queued.1.join().unwrap()), (1, 2));
+            usable(&pool);
         }),
     }
 }

@@ -11,7 +11,7 @@ use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, Ordering};
 use crate::task::JoinHandle;
-use crate::unwind;
+use crate::unwind::{self, QuietDrop};
 use std::panic::Location;
 use std::time::Duration;
 
@@ -167,7 +167,11 @@ impl Shared {
         };
         let capacity = this.core.limits().capacity;
         let overflow = Overflow::new(queue_len, capacity, Worker::current().is_some());
-        let result = match policy.decide(overflow) {
+        // The policy may panic, and the closure's destructor as well.
+        let closure = QuietDrop::new(closure);
+        let verdict = policy.decide(overflow);
+        let closure = closure.into_inner();
+        let result = match verdict {
             Verdict::Block | Verdict::BlockFor(_) if this.is_inside() => Ok(run_here(closure)),
             Verdict::Block => Self::wait(this, closure, None),
             Verdict::BlockFor(patience) => Self::wait(this, closure, Some(patience)),

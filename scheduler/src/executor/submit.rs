@@ -12,6 +12,7 @@ use crate::pool::carried;
 use crate::pool::worker::Worker;
 use crate::sync::Instant;
 use crate::task::JoinHandle;
+use crate::unwind::QuietDrop;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -265,7 +266,11 @@ impl Executor {
         let verdict = if rooms > capacity {
             Verdict::Abort
         } else {
-            policy.decide(Overflow::new(len, capacity, Worker::current().is_some()))
+            // The policy may panic, and the closure's destructor as well.
+            let dropped = QuietDrop::new(load);
+            let verdict = policy.decide(Overflow::new(len, capacity, Worker::current().is_some()));
+            load = dropped.into_inner();
+            verdict
         };
         let number = rooms as u64;
         match verdict {

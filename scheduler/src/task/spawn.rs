@@ -1,9 +1,9 @@
 //! Submitting a closure.
 
-use super::JoinHandle;
+use super::{JoinHandle, refused};
 use crate::admission::{Rejected, RejectedReason};
 use crate::job::JobRef;
-use crate::job::cell::{self, AbortFlag, Fate, Owner, Reason, Unclaimed};
+use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
 use crate::pool::ThreadPool;
 use crate::pool::carried::{self, put_away};
 use crate::pool::global::global;
@@ -136,7 +136,7 @@ where
     match Worker::current() {
         Some(worker) => {
             let spawned = spawn_on(worker.registry(), f, Location::caller());
-            spawned.unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
+            spawned.unwrap_or_else(refused)
         }
         None => global().spawn(f),
     }
@@ -166,7 +166,7 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.try_spawn(f).unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
+        self.try_spawn(f).unwrap_or_else(refused)
     }
 
     /// [`spawn`](Self::spawn), with the closure handed back if the pool is shutting down.

@@ -5,6 +5,7 @@ use crate::admission::{Rejected, RejectedReason};
 use crate::job::cell::Reason;
 use crate::pool::registry::Registry;
 use crate::sync::Arc;
+use crate::unwind;
 use std::panic::Location;
 
 /// What takes closures and hands out handles to their values: a pool, an executor on it, or an elastic pool.
@@ -25,7 +26,7 @@ impl Submit for Arc<Registry> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        spawn_on(self, f, site).unwrap_or_else(|_| JoinHandle::refused(Reason::ShutDown))
+        spawn_on(self, f, site).unwrap_or_else(refused)
     }
 
     fn width(&self) -> usize {
@@ -33,10 +34,12 @@ impl Submit for Arc<Registry> {
     }
 }
 
-/// The handle of a closure that a policy refused, which is dropped.
+/// The handle of a closure that was refused, which is dropped.
 pub(crate) fn refused<F, T>(rejected: Rejected<F>) -> JoinHandle<T> {
-    JoinHandle::refused(match rejected.reason() {
+    let reason = match rejected.reason() {
         RejectedReason::ShutDown => Reason::ShutDown,
         _ => Reason::Discarded,
-    })
+    };
+    unwind::drop_quietly(rejected);
+    JoinHandle::refused(reason)
 }
