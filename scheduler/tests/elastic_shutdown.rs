@@ -230,6 +230,38 @@ fn the_last_reference_may_go_on_one_of_its_threads() {
     });
 }
 
+/// The closure is dropped unrun, by a shutdown that ends only after that.
+#[test]
+fn a_destructor_does_not_wait_for_its_own_pool() {
+    struct ShutsDown(Arc<Elastic>);
+    impl Drop for ShutsDown {
+        fn drop(&mut self) {
+            let _ = self.0.shutdown(Shutdown::Drain);
+        }
+    }
+    watchdog("a_destructor_does_not_wait_for_its_own_pool", || {
+        let pool = Arc::new(Elastic::builder().max_threads(1).build().unwrap());
+        let (go, gone) = mpsc::channel::<()>();
+        let (began, has_begun) = mpsc::channel();
+        let running = move || {
+            began.send(()).unwrap();
+            gone.recv().is_err()
+        };
+        let running = pool.submit(running).unwrap();
+        has_begun.recv().unwrap();
+        let shuts_down = ShutsDown(Arc::clone(&pool));
+        let queued = pool.submit(move || drop(shuts_down)).unwrap();
+        thread::scope(|s| {
+            s.spawn(move || {
+                assert!(queued.join().unwrap_err().is_shut_down());
+                drop(go);
+            });
+            assert_eq!(pool.shutdown(Shutdown::CancelQueued).cancelled, 1);
+        });
+        assert!(running.join().unwrap());
+    });
+}
+
 #[test]
 fn a_worker_that_shuts_it_down_helps() {
     watchdog("from a worker", || {

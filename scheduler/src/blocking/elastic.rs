@@ -6,6 +6,7 @@ use super::state::Figures;
 use crate::admission::RejectionPolicy;
 use crate::job::party::Entry;
 use crate::park::Parker;
+use crate::pool::held;
 use crate::pool::hooks::Hooks;
 use crate::span;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, mask, thread, thread_local_const};
@@ -180,9 +181,10 @@ thread_local_const! {
 }
 
 impl Shared {
-    /// Whether the calling thread is one of this pool's.
+    /// Whether the calling thread is one of this pool's, or drops what was queued in it: it cannot wait for the pool to
+    /// end.
     pub(super) fn is_inside(&self) -> bool {
-        ptr::eq(OF.with(Cell::get), self)
+        ptr::eq(OF.with(Cell::get), self) || held::contains(self)
     }
 
     /// A thread that serves under that number.

@@ -2,6 +2,7 @@
 
 use super::elastic::Elastic;
 use crate::job::cell::Reason;
+use crate::pool::held;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
 use crate::pool::registry::wait;
 use crate::sync::{Instant, Ordering};
@@ -23,8 +24,8 @@ impl Elastic {
     ///
     /// A worker of a [`ThreadPool`](crate::ThreadPool) runs other jobs while it waits (with `DrainFor`, it
     /// blocks, up to the deadline). On a thread of this pool it returns at once, since the caller itself is
-    /// still running, and names it among the stragglers; the threads end by themselves. Any other thread
-    /// blocks.
+    /// still running, and names it among the stragglers; the threads end by themselves. It also returns at once
+    /// in the destructor of a closure that another call drops unrun. Any other thread blocks.
     ///
     /// # Examples
     ///
@@ -148,7 +149,10 @@ impl Elastic {
             // Relaxed: nothing is read through the flag.
             self.shared().aborting.store(true, Ordering::Relaxed);
         }
-        self.shared().core.cancel_queued(|entry| entry.cancel(Reason::ShutDown));
+        // The pool does not end before that is over: a destructor cannot wait for it.
+        let shared = &**self.shared();
+        let cancel = || shared.core.cancel_queued(|entry| entry.cancel(Reason::ShutDown));
+        held::with(shared, cancel);
     }
 
     /// What runs now.

@@ -220,6 +220,10 @@ impl Owner for Admission {
         self.counting().is_some_and(Core::cancels)
     }
 
+    fn cancelling(self, drop: impl FnOnce()) {
+        cancelling(self.core(), drop);
+    }
+
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         self.run_until(None, closure)
     }
@@ -321,6 +325,10 @@ impl<A: At> Owner for Unwatched<A> {
         self.core().is_some_and(Core::cancels)
     }
 
+    fn cancelling(self, drop: impl FnOnce()) {
+        cancelling(self.core(), drop);
+    }
+
     #[inline]
     fn run<T>(self, closure: impl FnOnce() -> T) -> Result<T, Payload> {
         self.run_until(None, closure)
@@ -358,6 +366,11 @@ impl<A: At> Owner for Unwatched<A> {
         self.ended(Fate::Cancelled);
         Some(Self { core: None, ..self })
     }
+}
+
+/// Drops a closure unrun, which its executor cancels.
+fn cancelling(core: Option<&Core>, drop: impl FnOnce()) {
+    core.expect("else nobody cancels it").dropping(drop);
 }
 
 /// Where a panic goes of a closure that may have left its executor.

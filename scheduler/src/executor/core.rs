@@ -24,6 +24,7 @@ use crate::job::cell::Reason;
 use crate::job::party::{Entry, Orphan};
 use crate::job::{Header, JobRef};
 use crate::pool::fronts::Front;
+use crate::pool::held;
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
@@ -117,10 +118,12 @@ impl Core {
         *self.counts.lock().unwrap()
     }
 
-    /// Whether the calling thread is inside one of the executor's closures, as a worker.
+    /// Whether the calling thread is inside one of the executor's closures, as a worker, or drops one: it cannot wait
+    /// for the executor to end.
     pub(super) fn is_inside(&self) -> bool {
         let worker = self.registry.own_worker();
         worker.is_some_and(|worker| self.slots[worker.index()].running.any())
+            || held::contains(self)
     }
 
     /// Submits one closure, which `make` makes under the queue's lock. Mostly that is all that there is to know of
@@ -245,8 +248,7 @@ impl Core {
     /// A ticket runs, on a worker; or on any thread if the pool is being cancelled.
     fn redeem(this: &Arc<Self>) {
         if this.registry.lifecycle().is_cancelling() {
-            this.empty(true).for_each(|entry| entry.cancel(Reason::ShutDown));
-            return;
+            return this.cancel(this.empty(true), Reason::ShutDown);
         }
         let worker = this.registry.own_worker();
         // On top of something that waits, one entry has to do: what waits wants to go on.
@@ -409,7 +411,18 @@ impl Core {
 
     /// Drops everything that is queued.
     pub(super) fn cancel_queued(&self) {
-        self.empty(false).for_each(|entry| entry.cancel(Reason::ShutDown));
+        self.cancel(self.empty(false), Reason::ShutDown);
+    }
+
+    /// Drops these, which have left the queue.
+    pub(super) fn cancel(&self, entries: impl IntoIterator<Item = Entry>, reason: Reason) {
+        self.dropping(|| entries.into_iter().for_each(|entry| entry.cancel(reason)));
+    }
+
+    /// Runs `f`, which drops closures of the executor's unrun. Each is counted out when it has been dropped: its
+    /// destructor cannot wait for the executor to end, nor for the pool, of which the executor is a root.
+    pub(super) fn dropping<R>(&self, f: impl FnOnce() -> R) -> R {
+        held::with(self, || held::with(&*self.registry, f))
     }
 
     /// Takes back everything that is queued, oldest first.

@@ -23,8 +23,9 @@ impl Executor {
     /// # On a worker
     ///
     /// In one of the executor's own closures: returns at once, and the report has the caller among the
-    /// stragglers; nobody watches the deadline of a `DrainFor`. Elsewhere the worker runs its pool's
-    /// jobs while it waits. Any other thread blocks.
+    /// stragglers; nobody watches the deadline of a `DrainFor`. It also returns at once in the destructor of a
+    /// closure that a shutdown, or a policy, drops unrun, on whichever thread. Elsewhere the worker runs its
+    /// pool's jobs while it waits. Any other thread blocks.
     ///
     /// # Examples
     ///
@@ -119,7 +120,8 @@ impl Executor {
     /// # On a worker
     ///
     /// Runs other jobs of the worker's pool meanwhile, each to its end. In one of the executor's own
-    /// closures it can only end by the time. Any other thread blocks.
+    /// closures, and in the destructor of one that is dropped unrun, it can only end by the time. Any other
+    /// thread blocks.
     ///
     /// # Examples
     ///

@@ -354,7 +354,7 @@ impl Executor {
         match Core::push(core, rooms, None, true, |origin| load.pack(origin), site) {
             Pushed::In { displaced, .. } => {
                 core.count(|counts| counts.discarded_oldest += displaced.len() as u64);
-                displaced.into_iter().for_each(|oldest| oldest.cancel(Reason::Discarded));
+                core.cancel(displaced, Reason::Discarded);
                 Ok(load.into_handles())
             }
             Pushed::Closed => refuse(load, RejectedReason::ShutDown),

@@ -33,6 +33,11 @@ pub(crate) trait Owner: Copy + Send {
         closure: impl FnOnce() -> T,
     ) -> Result<T, Payload>;
 
+    /// Runs `drop`, which drops a closure that it [cancels](Self::cancels).
+    fn cancelling(self, drop: impl FnOnce()) {
+        drop();
+    }
+
     /// Where a panic goes that no handle will show.
     fn unclaimed(self) -> Unclaimed;
 
@@ -232,7 +237,7 @@ where
         let closure = unsafe { self.body.take_closure() };
         let owner = self.owner.get();
         let (outcome, fate) = if owner.cancels() {
-            unwind::drop_quietly(closure);
+            owner.cancelling(|| unwind::drop_quietly(closure));
             (Outcome::Cancelled(Reason::ShutDown), Fate::Cancelled)
         } else {
             let outcome = match owner.run_abortable(self.core.abort_flag(), closure) {
@@ -321,7 +326,7 @@ where
 /// memory is free for what the closure spawns.
 fn run_detached<T, O: Owner>(closure: impl FnOnce() -> T, owner: O) -> Fate {
     if owner.cancels() {
-        unwind::drop_quietly(closure);
+        owner.cancelling(|| unwind::drop_quietly(closure));
         return Fate::Cancelled;
     }
     match owner.run(closure) {

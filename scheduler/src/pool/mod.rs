@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod fronts;
 pub(crate) mod gate;
 pub(crate) mod global;
+pub(crate) mod held;
 pub(crate) mod hooks;
 pub(crate) mod lifecycle;
 pub(crate) mod on_close;
@@ -257,7 +258,8 @@ impl ThreadPool {
     /// end by themselves, and nobody watches the deadline of a `DrainFor`. Of another pool: runs
     /// that pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
     ///
-    /// Any other thread blocks.
+    /// Any other thread blocks; but in the destructor of a closure that another call drops unrun it returns at
+    /// once, since that closure still counts.
     ///
     /// # Examples
     ///

@@ -4,6 +4,7 @@ use super::bundle;
 use super::carried::Carried;
 use super::fronts::Fronts;
 use super::gate::{Closed, Passage, Stripe, Tally};
+use super::held;
 use super::hooks::Hooks;
 use super::lifecycle::Lifecycle;
 use super::on_close::OnClose;
@@ -252,9 +253,11 @@ impl Registry {
     /// Drops the roots that are queued now, taking from the queues as a thief would; forks go on
     /// to the global queue. The lifecycle is cancelling, so that running a root drops it; so what is
     /// on its way from one queue to another is dropped when its turn comes.
+    ///
+    /// A root is counted out when its closure has been dropped: the destructor cannot wait for the pool to end.
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
-        self.each_queued_root(&mut |job| job.run());
+        self.each_queued_root(&mut |job| held::with(self, || job.run()));
     }
 
     /// Takes the spawned closures back that are queued now. Installed ones stay, for somebody waits for
@@ -550,49 +553,6 @@ impl<F> Refused<F> {
         };
         unwind::drop_quietly(closure);
         panic!("{message}")
-    }
-}
-
-/// The pools in which a thread that is no worker of theirs holds a root: a list through its
-/// frames.
-mod held {
-    use super::Registry;
-    use crate::sync::thread_local_const;
-    use std::cell::Cell;
-    use std::ptr;
-
-    struct Held {
-        registry: *const Registry,
-        below: *const Held,
-    }
-
-    thread_local_const! {
-        static TOP: Cell<*const Held> = Cell::new(ptr::null())
-    }
-
-    pub(super) fn with<R>(registry: &Registry, f: impl FnOnce() -> R) -> R {
-        struct Pop(*const Held);
-        impl Drop for Pop {
-            fn drop(&mut self) {
-                TOP.with(|top| top.set(self.0));
-            }
-        }
-        let held = Held { registry, below: TOP.with(Cell::get) };
-        TOP.with(|top| top.set(&raw const held));
-        let _pop = Pop(held.below);
-        f()
-    }
-
-    pub(super) fn contains(registry: &Registry) -> bool {
-        let mut next = TOP.with(Cell::get);
-        // SAFETY: the list goes through frames of this thread that are still there.
-        while let Some(held) = unsafe { next.as_ref() } {
-            if ptr::eq(held.registry, registry) {
-                return true;
-            }
-            next = held.below;
-        }
-        false
     }
 }
 
