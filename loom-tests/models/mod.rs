@@ -147,6 +147,7 @@ models! {
     }
     slab {
         slab_retired_against_its_last_block: None,
+        slabs_made_ready_for_more_than_came: None,
         slab_block_recycled_elsewhere: None,
         slab_blocks_returned_together: None,
     }

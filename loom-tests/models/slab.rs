@@ -3,7 +3,7 @@
 //! The other models take their cells from the system, so that each is new memory.
 
 use super::rig::{join, spawn};
-use crate::job::recycling::{Source, allocate, enlist, prepare, release, retire};
+use crate::job::recycling::{Source, allocate, enlist, prepare, prepare_many, release, retire};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
@@ -32,6 +32,16 @@ impl Sent {
 /// The worker that made the slab ends while another thread gives the one block back.
 pub(super) fn slab_retired_against_its_last_block() {
     enlist();
+    let block = Sent::new();
+    let other = spawn(move || block.release());
+    retire();
+    join(other);
+}
+
+/// The same, where it has made more slabs ready than it needed.
+pub(super) fn slabs_made_ready_for_more_than_came() {
+    enlist();
+    prepare_many::<Block>(1000);
     let block = Sent::new();
     let other = spawn(move || block.release());
     retire();

@@ -137,6 +137,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("SlabNoAcquire", "slab_retired_against_its_last_block"),
     Seeded::new("SlabNoRelease", "slab_retired_against_its_last_block"),
     Seeded::new("SlabForgetsUncarved", "slab_retired_against_its_last_block"),
+    Seeded::new("SlabForgetsReady", "slabs_made_ready_for_more_than_came"),
     Seeded::new("SlabForgetsReturns", "slab_blocks_returned_together"),
     Seeded::new("CancelNoHeavy", "cancel_before_a_stuck_spawner"),
     Seeded::new("CancelSkipsHeads", "cancel_in_the_head_of_a_stuck_worker"),

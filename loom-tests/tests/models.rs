@@ -146,6 +146,7 @@ models! {
     sites_against_a_root_that_ended,
 
     slab_retired_against_its_last_block,
+    slabs_made_ready_for_more_than_came,
     slab_block_recycled_elsewhere,
     slab_blocks_returned_together,
 

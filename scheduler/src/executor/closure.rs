@@ -110,6 +110,11 @@ pub(super) fn prepare_cell<F, T>() {
     cell::prepare::<(Option<Stay>, F), T, Admission>();
 }
 
+/// The same for `n` of them.
+pub(super) fn prepare_cells<F, T>(n: usize) {
+    cell::prepare_many::<(Option<Stay>, F), T, Admission>(n);
+}
+
 /// The same, for one [without a handle](Origin::detached).
 #[inline]
 pub(super) fn prepare_detached<F>(core: &Core) {

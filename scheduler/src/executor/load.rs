@@ -168,10 +168,12 @@ where
         self.loose.len()
     }
 
-    /// The first of them.
-    #[inline]
-    fn prepare(&self, _: &Core) {
-        closure::prepare_cell::<F, T>();
+    fn prepare(&self, core: &Core) {
+        let n = self.loose.len();
+        // Else they are refused.
+        if n <= core.queue.capacity() {
+            closure::prepare_cells::<F, T>(n);
+        }
     }
 
     fn pack(&mut self, origin: Origin<'_>) -> Entry {

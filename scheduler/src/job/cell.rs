@@ -133,6 +133,15 @@ pub(crate) fn prepare<F, T, O>() {
     }
 }
 
+/// The same for the next `n`, as far as [`slab::prepare_many`] goes.
+pub(crate) fn prepare_many<F, T, O>(n: usize) {
+    if Cell::<F, T, O>::SHARES_FRONT {
+        slab::prepare_many::<Cell<F, T, O>>(n);
+    } else {
+        slab::prepare_many::<Cell<Box<F>, T, O>>(n);
+    }
+}
+
 /// # Safety
 ///
 /// As [`new`].

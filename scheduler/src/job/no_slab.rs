@@ -33,6 +33,8 @@ pub(crate) fn at_hand<T>() -> Option<(NonNull<MaybeUninit<T>>, Source)> {
 
 pub(crate) fn prepare<T>() {}
 
+pub(crate) fn prepare_many<T>(_: usize) {}
+
 /// # Safety
 ///
 /// 1. The place came from `allocate::<T>` or `at_hand::<T>`, and is not used any more.

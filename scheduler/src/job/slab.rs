@@ -11,7 +11,8 @@
 //! not yet carved. The count starts at the number of its blocks and only falls:
 //! whoever gives the last one back frees the slab.
 //!
-//! - A worker takes blocks from its list, else carves them from its own slab, else makes a slab.
+//! - A worker takes blocks from its list, else carves them from its own slab, else makes a slab. Who is going to
+//!   need many makes some of these slabs *ready* before.
 //! - It keeps some freed blocks in its list; the rest, and all of them when its thread
 //!   ends, go back to their slabs: those that follow each other and are of one slab in one step.
 //! - A thread that is no worker has no list. It carves from a slab of its own once it has asked for
@@ -50,6 +51,10 @@ const fn keep(block: usize) -> usize {
 /// short thread would cost more than it saves.
 const OUTSIDE_AFTER: usize = 32;
 
+/// So many slabs of each size a thread makes ready, at most. More: of large batches more closures find theirs; fewer:
+/// less memory kept by a thread whose batch was refused.
+const READY: usize = 8;
+
 /// The first block of a slab.
 #[repr(C, align(64))]
 struct Slab {
@@ -59,6 +64,11 @@ struct Slab {
 /// A block in a list.
 struct Free {
     next: *mut Free,
+}
+
+/// A slab that is ready, in a list: in its first block after the header, of which it is told.
+struct Ready {
+    next: *mut Ready,
 }
 
 /// What a thread has of one size.
@@ -77,6 +87,9 @@ struct Cache {
     returns: Cell<usize>,
     /// How often a thread that is no worker has asked for a slab.
     asked: Cell<usize>,
+    /// Slabs that are ready, and how many.
+    ready: Cell<*mut Ready>,
+    all_ready: Cell<usize>,
 }
 
 thread_local_const! {
@@ -186,6 +199,14 @@ pub(crate) fn prepare<T>() {
     }
 }
 
+/// [`prepare`] for the next `n` places, as far as [`READY`] slabs go.
+pub(crate) fn prepare_many<T>(n: usize) {
+    let class = const { class::<T>() };
+    if class < CLASSES {
+        CACHES.with(|caches| caches[class].prepare_many(n));
+    }
+}
+
 /// Gives a place back, whose `T` is gone.
 ///
 /// # Safety
@@ -218,6 +239,8 @@ impl Cache {
             returning: Cell::new(ptr::null_mut()),
             returns: Cell::new(0),
             asked: Cell::new(0),
+            ready: Cell::new(ptr::null_mut()),
+            all_ready: Cell::new(0),
         }
     }
 
@@ -240,6 +263,12 @@ impl Cache {
         if uncarved != 0 && !fault::is(Fault::SlabForgetsUncarved) {
             // SAFETY: the uncarved blocks are this thread's.
             unsafe { give_back_n(self.carve.get(), uncarved) };
+        }
+        while !fault::is(Fault::SlabForgetsReady)
+            && let Some(first) = self.take_ready()
+        {
+            // SAFETY: the list gave the slab to this call; none of its blocks has been carved.
+            unsafe { give_back_n(first, blocks(self.block)) };
         }
     }
 
@@ -283,6 +312,38 @@ impl Cache {
             // SAFETY: the uncarved blocks are this thread's, and each is so many times eight bytes.
             unsafe { last.write_volatile(0) };
         }
+    }
+
+    /// The same for the next `n`, with slabs for them.
+    fn prepare_many(&self, n: usize) {
+        let carved = n.saturating_sub(self.keep.get() - self.room.get());
+        if carved == 0 || self.uncarved.get() == 0 && !self.refill_early() {
+            return;
+        }
+        // SAFETY: the uncarved blocks are this thread's.
+        unsafe { touch(self.carve.get(), carved.min(self.uncarved.get()) * self.block) };
+        let all = blocks(self.block);
+        let mut there = self.uncarved.get() + self.all_ready.get() * all;
+        while there < carved && self.all_ready.get() < READY {
+            let first = self.make_slab();
+            // SAFETY: nobody knows the slab yet.
+            unsafe { touch(first, all * self.block) };
+            let ready = first.cast::<Ready>();
+            // SAFETY: as above; a block is large enough and aligned for this.
+            unsafe { ready.write(Ready { next: self.ready.get() }) };
+            self.ready.set(ready);
+            self.all_ready.set(self.all_ready.get() + 1);
+            there += all;
+        }
+    }
+
+    /// The first block of a slab that is ready.
+    fn take_ready(&self) -> Option<*mut u8> {
+        let ready = NonNull::new(self.ready.get())?;
+        self.all_ready.set(self.all_ready.get() - 1);
+        // SAFETY: a slab in the list is this thread's, and its first block begins with its `Ready`.
+        self.ready.set(unsafe { ready.as_ref() }.next);
+        Some(ready.as_ptr().cast())
     }
 
     /// As [`refill`](Self::refill), which only who takes a block asks of a thread that has hardly begun: it is
@@ -362,7 +423,7 @@ impl Cache {
         self.returning.set(ptr::null_mut());
     }
 
-    /// A new slab to carve from. False if the thread is no worker, and ends or has hardly begun.
+    /// Another slab to carve from. False if the thread is no worker, and ends or has hardly begun.
     #[cold]
     fn refill(&self) -> bool {
         if self.keep.get() == 0 {
@@ -371,6 +432,13 @@ impl Cache {
                 return false;
             }
         }
+        self.carve.set(self.take_ready().unwrap_or_else(|| self.make_slab()));
+        self.uncarved.set(blocks(self.block));
+        true
+    }
+
+    /// A new slab: the first of its blocks, which are all out.
+    fn make_slab(&self) -> *mut u8 {
         // SAFETY: the layout is not of size zero.
         let memory = unsafe { alloc::alloc(LAYOUT) };
         let Some(slab) = NonNull::new(memory.cast::<Slab>()) else {
@@ -378,9 +446,24 @@ impl Cache {
         };
         // SAFETY: the memory is new, large enough and aligned.
         unsafe { slab.write(Slab { out: AtomicUsize::new(blocks(self.block)) }) };
-        self.carve.set(memory.wrapping_add(size_of::<Slab>()));
-        self.uncarved.set(blocks(self.block));
-        true
+        memory.wrapping_add(size_of::<Slab>())
+    }
+}
+
+/// Writes something to each page of so many bytes.
+///
+/// # Safety
+///
+/// 1. They are the caller's, in one piece, and nobody reads what is in them.
+/// 2. They begin at a multiple of eight bytes, and are such a multiple, but not zero.
+unsafe fn touch(first: *mut u8, bytes: usize) {
+    // No page is smaller.
+    const PAGE: usize = 4096;
+    let last = bytes - size_of::<u64>();
+    for at in (0..last).step_by(PAGE).chain([last]) {
+        // Volatile, and eight bytes: as in `prepare`.
+        // SAFETY: (1), (2).
+        unsafe { first.wrapping_add(at).cast::<u64>().write_volatile(0) };
     }
 }
 
@@ -413,8 +496,8 @@ unsafe fn give_back_n(block: *mut u8, n: usize) {
 #[cfg(test)]
 mod tests {
     use super::{
-        BLOCKS, CLASSES, KEEP, LINE, OUTSIDE_AFTER, Slab, Source, allocate, blocks, enlist,
-        prepare, release, retire, slab_of,
+        BLOCKS, CACHES, CLASSES, KEEP, LINE, OUTSIDE_AFTER, READY, Slab, Source, allocate, blocks,
+        class, enlist, prepare, prepare_many, release, retire, slab_of,
     };
 
     const BLOCK: usize = 2 * LINE;
@@ -465,6 +548,46 @@ mod tests {
         }
         prepare::<[u8; BLOCKS[CLASSES - 1] + 1]>();
         retire();
+    }
+
+    /// How many blocks a thread has without a new slab, and how many slabs of them are ready.
+    fn there<T>() -> (usize, usize) {
+        CACHES.with(|caches| {
+            let cache = &caches[class::<T>()];
+            let listed = cache.keep.get() - cache.room.get();
+            let ready = cache.all_ready.get();
+            (listed + cache.uncarved.get() + ready * blocks(cache.block), ready)
+        })
+    }
+
+    #[test]
+    fn who_prepares_many_finds_them() {
+        type Block = [u8; BLOCK];
+        let all = blocks(BLOCK);
+        prepare_many::<Block>(9);
+        assert_eq!(there::<Block>(), (0, 0), "a thread that has hardly begun has none of its own");
+        enlist();
+        for n in [0, 1, 2, all, all + 1, 3 * all, 3 * all, 5] {
+            let before = there::<Block>();
+            prepare_many::<Block>(n);
+            let slabs = n.div_ceil(all).max(before.0 / all);
+            assert_eq!(there::<Block>(), (slabs * all, slabs.saturating_sub(1)), "for {n}");
+        }
+        let places: Vec<_> = (0..3 * all).map(|_| allocate::<Block>()).collect();
+        assert_eq!(there::<Block>(), (0, 0), "what was ready is taken first");
+        let addresses: HashSet<_> = places.iter().map(|(place, _)| place.addr()).collect();
+        assert_eq!(addresses.len(), places.len());
+        for (place, source) in places {
+            // SAFETY: just allocated, and not used.
+            unsafe { release(place, source) };
+        }
+        prepare_many::<Block>(3 * all);
+        assert_eq!(there::<Block>(), (3 * all, 0), "what is in the list counts");
+        prepare_many::<Block>(usize::MAX);
+        assert_eq!(there::<Block>().1, READY, "there is an end");
+        prepare_many::<[u8; BLOCKS[CLASSES - 1] + 1]>(9);
+        retire();
+        assert_eq!(there::<Block>().1, 0);
     }
 
     /// The last words of the blocks up to any lie in all pages that these take, but for the header's.

@@ -130,6 +130,7 @@ faults! {
     SlabNoAcquire: "slab: a block is given back with Release alone",
     SlabNoRelease: "slab: a block is given back with Acquire alone",
     SlabForgetsUncarved: "slab: the blocks that were never used are not given back",
+    SlabForgetsReady: "slab: the slabs that were made ready and never used are not given back",
     SlabForgetsReturns: "slab: the freed blocks that were to go back together are forgotten",
     CancelNoHeavy: "pool: a cancelling shutdown goes through the queues without `heavy`",
     CancelSkipsHeads: "pool: a cancelling shutdown leaves the heads to the workers",

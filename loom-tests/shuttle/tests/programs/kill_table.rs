@@ -244,6 +244,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("GateLeaveLooksNot", "a report is off by one: loom's model looks at the figures"),
     ("GateAnnouncesNot", "a report is off by one: loom's model looks at the figures"),
     ("SlabForgetsUncarved", "cells come from the system here"),
+    ("SlabForgetsReady", "the same"),
     ("SlabForgetsReturns", "cells come from the system here"),
     ("HeldRootUncounted", "no program opens a scope in place while its pool ends; loom's do"),
     (
