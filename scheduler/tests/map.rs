@@ -5,12 +5,13 @@
 
 mod support;
 
-use scheduler::{Shutdown, ThreadPool};
+use scheduler::{Executor, RejectionPolicy, Shutdown, ThreadPool};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use support::sync::{Arc, Mutex, mpsc, thread};
 use support::{
-    Drops, caught, inside_and_outside, pool, text, throw, thrown, usable, wait_until, watchdog,
+    Drops, Stuck, caught, inside_and_outside, pool, text, throw, thrown, usable, wait_until,
+    watchdog,
 };
 
 /// Counts what is drawn from it; has no end.
@@ -142,6 +143,34 @@ fn a_panic_of_the_items_passes_through() {
         let mut values = pool.map_unordered(items(), |n| n).window(8);
         assert_eq!(thrown(|| values.next()), "items");
         drop(values);
+        usable(&pool);
+    });
+}
+
+/// The item that it was asked about is lost; what had been drawn before is not.
+#[test]
+fn a_panic_of_a_policy_passes_through() {
+    watchdog("a_panic_of_a_policy_passes_through", || {
+        let pool = pool(1);
+        let stuck = Stuck::new(&pool, 1);
+        let executor = Executor::builder(&pool)
+            .queue_capacity(1)
+            .on_full(RejectionPolicy::custom(|_| throw("policy")))
+            .build()
+            .unwrap();
+        let mut values = executor.map(0..4, |n| n).window(2);
+        let mut unordered = executor.map_unordered(10..12, |n| n).window(1);
+        // The first is queued, the second is lost; then there is no room for the others either.
+        assert_eq!(thrown(|| values.next()), "policy");
+        assert_eq!(thrown(|| unordered.next()), "policy");
+        stuck.release();
+        let has_room = || wait_until(|| executor.queue_len() == 0);
+        has_room();
+        assert_eq!((unordered.next(), unordered.next()), (Some(11), None));
+        for expected in [Some(0), Some(2), Some(3), None] {
+            has_room();
+            assert_eq!(values.next(), expected);
+        }
         usable(&pool);
     });
 }

@@ -71,7 +71,8 @@ fn value<T>(result: Result<T, JoinError>) -> T {
 /// # Panics
 ///
 /// Outside any pool, if the global pool cannot be built. `next` panics with the panic of `f`, when it is that item's turn;
-/// the call after it goes on with the next item. It also panics if `f` was not called since the pool has been shut down.
+/// the call after it goes on with the next item. It also panics if `f` was not called since the pool has been shut down, and
+/// where drawing an item does: then what had been drawn before comes in the calls after that.
 ///
 /// # Cancellation
 ///

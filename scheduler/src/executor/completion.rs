@@ -41,7 +41,8 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// As [`map`](crate::map).
+    /// As [`map`](crate::map), with a [custom](crate::RejectionPolicy::custom) policy that panics as with an
+    /// item that does when it is drawn; the item is dropped.
     ///
     /// # Examples
     ///

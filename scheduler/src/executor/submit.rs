@@ -47,7 +47,8 @@ impl Executor {
     /// Of the executor's pool: a submission that would wait (`Block`, `BlockFor`) takes the room of the
     /// oldest closure in the queue, and runs that one first, on top of the caller's stack. Where it has to
     /// wait all the same, and on a worker of another pool, it runs other jobs of the worker's pool
-    /// meanwhile. So it cannot deadlock with a queue that only the caller itself could empty.
+    /// meanwhile. So it cannot deadlock with a queue that only the caller itself could empty. But what such a
+    /// closure submits may have to wait in turn: the stack holds all that wait on top of each other.
     ///
     /// # Examples
     ///
