@@ -3,10 +3,11 @@
 use super::ledger::{self, Drops};
 use super::rig::{Job, Rig, spawn};
 use crate::fork::parts::Parts;
-use crate::job::StackJob;
+use crate::job::{ForkJob, Plain, StackJob};
+use crate::latch::Latch;
 use crate::pool::worker::{Role, Watch, Worker};
 use crate::sync::asymmetric::set_absent;
-use crate::sync::{HEAD_CAPACITY, STILL_ROUNDS, UnsafeCell};
+use crate::sync::{HEAD_CAPACITY, Instant, STILL_ROUNDS, UnsafeCell};
 use crate::unwind;
 use crate::{Context, broadcast, current_thread_index, join, scope, with_context, yield_now};
 use std::panic::resume_unwind;
@@ -33,6 +34,35 @@ pub(super) fn stack_job_against_its_frame_leaving() {
     drop(job);
     super::rig::join(runner);
     ledger::all_ran(1);
+}
+
+/// A fork that is run elsewhere while its owner waits in the way of `wait`.
+fn fork_job_while(wait: impl FnOnce(&Latch)) {
+    let job = Box::new(ForkJob::of::<Plain>(|| ledger::run(0)));
+    // SAFETY: this function waits for the latch.
+    let entry = unsafe { job.as_job_ref() };
+    let runner = spawn(move || entry.run());
+    // SAFETY: this is the owner, which asks once, and `Plain` as above.
+    wait(unsafe { job.latch::<Plain>() });
+    // SAFETY: the latch is set.
+    assert!(unsafe { job.take_result() }.is_ok());
+    drop(job);
+    super::rig::join(runner);
+    ledger::all_ran(1);
+}
+
+/// The owner may have put itself into the word before the runner looks there for the function.
+pub(super) fn fork_job_against_a_watch() {
+    fork_job_while(Latch::wait);
+}
+
+/// As above, and out of it again: then nothing is there.
+pub(super) fn fork_job_against_an_unwatch() {
+    fork_job_while(|latch| {
+        if !latch.wait_until(Instant::now()) {
+            latch.wait();
+        }
+    });
 }
 
 pub(super) fn join_against_a_thief() {

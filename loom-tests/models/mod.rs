@@ -177,6 +177,8 @@ models! {
     }
     fork {
         stack_job_against_its_frame_leaving: None,
+        fork_job_against_a_watch: None,
+        fork_job_against_an_unwatch: None,
         join_against_a_thief: Some(3),
         context_join_against_a_thief: Some(3),
         join_against_a_thief_without_a_barrier: Some(3),

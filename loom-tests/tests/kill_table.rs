@@ -78,6 +78,8 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("PrepareRelaxed", "claim_against_a_worker_that_did_not_search"),
     Seeded::new("ClaimRelaxed", "claim_against_a_worker_that_did_not_search"),
     Seeded::new("LatchIsSetRelaxed", "latch_set_against_its_owner_leaving"),
+    Seeded::new("LatchHeldRelaxed", "fork_job_against_a_watch"),
+    Seeded::new("LatchHeldUnasked", "fork_job_against_a_watch"),
     Seeded::new("LatchWatchRelaxed", "latch_set_against_watch"),
     Seeded::new("LatchWatchReadsRelaxed", "latch_set_against_watch"),
     Seeded::new("LatchSetNoAcquire", "latch_set_against_watch"),

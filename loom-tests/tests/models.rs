@@ -173,6 +173,8 @@ models! {
     executor_taken_back_against_a_ticket,
 
     stack_job_against_its_frame_leaving,
+    fork_job_against_a_watch,
+    fork_job_against_an_unwatch,
     join_against_a_thief,
     context_join_against_a_thief,
     join_against_a_thief_without_a_barrier,

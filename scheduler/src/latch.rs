@@ -3,13 +3,16 @@
 //! # Protocol
 //!
 //! One word: `UNSET` (null), a *watcher*, `SET`. A watcher is a counted reference to the waiter's
-//! parker, or (tagged) a boxed [`Watcher`]: a waker, or a function to call.
+//! parker, or a boxed [`Watcher`]: a waker, or a function to call. Watchers are marked, and odd; all else is even.
 //!
 //! ```text
 //!   UNSET --watch or subscribe, by the waiter--> watcher --unwatch, by the waiter--> UNSET
 //!   watcher --watch or subscribe, by the waiter--> another watcher
 //!   UNSET or watcher --set, by anyone, once--> SET        (final)
 //! ```
+//!
+//! Before its first watcher, the word may *hold* a pointer that is no business of the latch: that is one more way to
+//! be `UNSET`, so one store makes both ([`Latch::holding`]). It is lost with the first watcher, or when the latch is set.
 //!
 //! Invariant: the watcher in the word belongs to whoever swaps it out: `set` takes it and
 //! tells it, or the waiter takes it back. So the setter needs nothing of the waiter but that,
@@ -32,12 +35,19 @@ use std::ptr;
 use std::task::Waker;
 
 const UNSET: *mut Parker = ptr::null_mut();
-/// No parker lives at an odd address.
-const SET: *mut Parker = ptr::without_provenance_mut(1);
-/// Marks the address of a [`Watcher`].
+/// Nothing that a latch holds is there.
+const SET: *mut Parker = ptr::without_provenance_mut(2);
+/// Marks the address of a watcher.
+const WATCHES: usize = 1;
+/// Marks that of a [`Watcher`], as well.
 const BOXED: usize = 2;
 
-const _: () = assert!(align_of::<Parker>() > 1 && align_of::<Watcher>() > (1 | BOXED));
+const _: () = assert!(align_of::<Parker>() > BOXED + WATCHES);
+const _: () = assert!(align_of::<Watcher>() > BOXED + WATCHES);
+
+fn is_watcher(word: *mut Parker) -> bool {
+    word.addr() & WATCHES != 0
+}
 
 /// An event with one waiter.
 #[derive(Debug)]
@@ -54,6 +64,10 @@ pub(crate) enum Watch {
     /// It is set: do not park.
     AlreadySet,
 }
+
+/// The latch is set, and nothing was stored.
+#[derive(Debug)]
+struct AlreadySet;
 
 /// A waiter that is no blocked thread.
 pub(crate) enum Watcher {
@@ -86,7 +100,7 @@ impl fmt::Debug for Watcher {
     }
 }
 
-/// What a latch's word held besides `UNSET` and `SET`, taken out of it.
+/// The watcher of a latch's word, taken out of it.
 #[derive(Debug)]
 enum Taken {
     Parker(Arc<Parker>),
@@ -98,13 +112,13 @@ impl Taken {
     ///
     /// 1. `word` is a watcher that was swapped out of a latch, and is taken here only.
     unsafe fn from_word(word: *mut Parker) -> Self {
+        let watcher = word.map_addr(|addr| addr & !(WATCHES | BOXED));
         if word.addr() & BOXED == 0 {
             // SAFETY: (1): `watch` stored a reference that it gave up.
-            return Self::Parker(unsafe { Arc::from_raw(word.cast_const()) });
+            return Self::Parker(unsafe { Arc::from_raw(watcher.cast_const()) });
         }
-        let watcher = word.map_addr(|addr| addr & !BOXED).cast::<Watcher>();
         // SAFETY: (1): `subscribe` stored a box that it gave up, with this tag.
-        Self::Boxed(unsafe { Box::from_raw(watcher) })
+        Self::Boxed(unsafe { Box::from_raw(watcher.cast::<Watcher>()) })
     }
 
     fn tell(self) {
@@ -126,6 +140,24 @@ impl Latch {
         Self { word: AtomicPtr::new(UNSET) }
     }
 
+    /// One whose word begins with a pointer to `held`.
+    #[inline(always)]
+    pub(crate) fn holding<T>(held: &'static T) -> Self {
+        // Not what `SET` is, nor odd.
+        const { assert!(align_of::<T>() > BOXED + WATCHES) };
+        Self { word: AtomicPtr::new((&raw const *held).cast_mut().cast()) }
+    }
+
+    /// What its word holds. `None`: it has had a watcher; then all that the waiter did before is visible. Once it is
+    /// set the pointer means nothing.
+    #[inline(always)]
+    pub(crate) fn held(&self) -> Option<*const ()> {
+        // Ordering: Acquire, with the Release of the exchange in `store`: what the waiter wrote before it watched.
+        let word = self.word.load(fault::unless(Fault::LatchHeldRelaxed, Ordering::Acquire));
+        let is_held = word != UNSET && !is_watcher(word) || fault::is(Fault::LatchHeldUnasked);
+        is_held.then(|| word.cast_const().cast())
+    }
+
     /// Whether the event has happened; what came before it is then visible.
     #[inline(always)]
     pub(crate) fn is_set(&self) -> bool {
@@ -135,11 +167,12 @@ impl Latch {
 
     /// The waiter is about to park: whoever sets the latch has to wake it.
     pub(crate) fn watch(&self, waiter: &Arc<Parker>) -> Watch {
-        let watcher = Arc::into_raw(Arc::clone(waiter)).cast_mut();
+        let watcher = Arc::into_raw(Arc::clone(waiter));
+        let word = watcher.cast_mut().map_addr(|addr| addr | WATCHES);
         // SAFETY: the caller is the waiter, and keeps the latch alive during the call.
-        match unsafe { Self::store(&raw const *self, watcher) } {
+        match unsafe { Self::store(&raw const *self, word) } {
             Ok(()) => Watch::Watching,
-            Err(watcher) => {
+            Err(AlreadySet) => {
                 // SAFETY: the reference made above was not stored.
                 drop(unsafe { Arc::from_raw(watcher) });
                 if fault::is(Fault::LatchWatchIgnoresSet) {
@@ -159,21 +192,20 @@ impl Latch {
     ///    begins. It may be freed as soon as the watcher has been told.
     pub(crate) unsafe fn subscribe(this: *const Self, watcher: Watcher) -> Result<(), Watcher> {
         let boxed = Box::into_raw(Box::new(watcher));
-        let word = boxed.cast::<Parker>().map_addr(|addr| addr | BOXED);
+        let word = boxed.cast::<Parker>().map_addr(|addr| addr | BOXED | WATCHES);
         // SAFETY: (1).
-        unsafe { Self::store(this, word) }.map_err(|_| {
+        unsafe { Self::store(this, word) }.map_err(|AlreadySet| {
             // SAFETY: the box made above was not stored.
             *unsafe { Box::from_raw(boxed) }
         })
     }
 
-    /// Puts a watcher into the word, and drops the one that it replaces. Given back if the latch is
-    /// set.
+    /// Puts a watcher into the word, and drops the one that it replaces.
     ///
     /// # Safety
     ///
     /// 1. As [`subscribe`](Self::subscribe).
-    unsafe fn store(this: *const Self, watcher: *mut Parker) -> Result<(), *mut Parker> {
+    unsafe fn store(this: *const Self, watcher: *mut Parker) -> Result<(), AlreadySet> {
         // SAFETY: (1).
         let word = unsafe { &raw const (*this).word };
         // SAFETY: (1): this call has stored nothing yet.
@@ -187,12 +219,12 @@ impl Latch {
         let expected = if before == SET { UNSET } else { before };
         match word.compare_exchange(expected, watcher, stored, found) {
             // From here on nothing of `this` may be touched.
-            Ok(UNSET) => {}
-            Ok(earlier) => {
+            Ok(earlier) if is_watcher(earlier) => {
                 // SAFETY: (1): the exchange took it out.
                 unsafe { Taken::from_word(earlier) }.forget();
             }
-            Err(_) => return Err(watcher),
+            Ok(_unset) => {}
+            Err(_) => return Err(AlreadySet),
         }
         Ok(())
     }
@@ -203,7 +235,7 @@ impl Latch {
     pub(crate) fn unwatch(&self) {
         // Only the waiter itself stores a watcher, so this one is its own.
         let watcher = self.word.load(Ordering::Relaxed);
-        if watcher != UNSET && watcher != SET && !fault::is(Fault::LatchUnwatchForgets) {
+        if is_watcher(watcher) && !fault::is(Fault::LatchUnwatchForgets) {
             self.take_back(watcher);
         }
     }
@@ -239,7 +271,7 @@ impl Latch {
             // SAFETY: none, that is the fault.
             let _ = unsafe { &*word }.load(Ordering::Relaxed);
         }
-        if before != UNSET && before != SET && !fault::is(Fault::LatchSetNoWake) {
+        if is_watcher(before) && !fault::is(Fault::LatchSetNoWake) {
             // SAFETY: the swap took it out.
             unsafe { Taken::from_word(before) }.tell();
         }

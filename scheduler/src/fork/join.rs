@@ -1,6 +1,6 @@
 //! The two-way fork.
 
-use crate::job::{Call, Plain, StackJob};
+use crate::job::{Call, ForkJob, Plain};
 use crate::pool::ThreadPool;
 use crate::pool::carried::Carried;
 use crate::pool::global::global;
@@ -103,7 +103,7 @@ where
 {
     let Some(seated) = Seated::current() else { return join_outside(global(), a, b) };
     // Built in vain where there is no room, as in `fork`.
-    let job = StackJob::of::<Plain>(b);
+    let job = ForkJob::of::<Plain>(b);
     let Some(index) = seated.reserve() else {
         if !seated.is_full() {
             return fork_at_the_limit::<Plain, _, _, _, _>(seated, a, &job);
@@ -117,7 +117,7 @@ where
 /// Makes room, and gives both closures back: `plain` is the job of the second, which nobody has seen.
 #[cold]
 #[inline(never)]
-fn make_room_and_take_back<A, B, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (A, B) {
+fn make_room_and_take_back<A, B, RB>(seated: Seated<'_>, a: A, plain: &ForkJob<B, RB>) -> (A, B) {
     make_room(seated);
     // SAFETY: nobody has been given the right to run the job, so it is the caller's, who does not
     // use it any more.
@@ -211,7 +211,7 @@ where
     RA: Send,
     RB: Send,
 {
-    let job = StackJob::of::<K>(b);
+    let job = ForkJob::of::<K>(b);
     let Some(index) = seated.reserve() else {
         // Built in vain: so all other forks have nothing more to ask, and no register to save.
         return fork_at_the_limit::<K, _, _, _, _>(seated, a, &job);
@@ -248,7 +248,7 @@ impl<K: Branch<F, R>, F, R> Branch<Carrying<F>, R> for Carry<K> {
 /// the job without that, which nobody has seen.
 #[cold]
 #[inline(never)]
-fn fork_at_the_limit<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &StackJob<B, RB>) -> (RA, RB)
+fn fork_at_the_limit<K, A, B, RA, RB>(seated: Seated<'_>, a: A, plain: &ForkJob<B, RB>) -> (RA, RB)
 where
     K: Branch<A, RA> + Branch<B, RB>,
     A: Send,
@@ -265,11 +265,11 @@ where
     // Before there is room: a subscriber is asked, which may push something itself.
     let span = span::Context::current();
     if make_room(seated) == Forks::Plain {
-        let job = StackJob::of::<K>(closure);
+        let job = ForkJob::of::<K>(closure);
         return fork_at::<K, K, _, _, _, _>(seated, seated.next_index(), &job, a);
     }
     let carrying = Carrying { task: Carried::of(seated), span, closure };
-    let job = StackJob::of::<Carry<K>>(carrying);
+    let job = ForkJob::of::<Carry<K>>(carrying);
     fork_at::<K, Carry<K>, _, _, _, _>(seated, seated.next_index(), &job, a)
 }
 
@@ -278,7 +278,7 @@ where
 fn fork_at<KA, KB, A, B, RA, RB>(
     seated: Seated<'_>,
     index: u64,
-    job: &StackJob<B, RB>,
+    job: &ForkJob<B, RB>,
     a: A,
 ) -> (RA, RB)
 where
@@ -291,7 +291,7 @@ where
 {
     // SAFETY: what follows gets the job back or waits for its latch before the caller's frame, where
     // it is, ends, also when `a` panics; the closures and their values are `Send`; called once.
-    let fork = unsafe { job.as_job_ref() }.into_fork();
+    let fork = unsafe { job.as_job_ref() };
     let a = if const { size_of::<A>() <= 2 * size_of::<usize>() } {
         seated.push_at(index, fork, a)
     } else {
@@ -303,11 +303,11 @@ where
     // must not find the thread panicking.
     let value_a = match unwind::catch(|| KA::run(a, seated)) {
         Ok(value_a) => value_a,
-        Err(payload) => abandon(seated, job, payload),
+        Err(payload) => abandon::<KB, _, _>(seated, job, payload),
     };
     let retrieved = match seated.pop(index) {
         Pop::Mine => Waited::GotBack,
-        Pop::Gone => wait(seated, job),
+        Pop::Gone => wait::<KB, _, _>(seated, job),
     };
     match retrieved {
         Waited::GotBack => {
@@ -333,20 +333,24 @@ where
 /// The job is not on top of the own deque.
 #[cold]
 #[inline(never)]
-fn wait<F, R>(seated: Seated<'_>, job: &StackJob<F, R>) -> Waited {
+fn wait<K: Call<F, R>, F, R>(seated: Seated<'_>, job: &ForkJob<F, R>) -> Waited {
     // Others use the frame that this would unwind.
-    unwind::or_abort(|| seated.worker().wait_for(job.header(), job.latch()))
+    unwind::or_abort(|| {
+        // SAFETY: (1) this is the owner's thread, and a frame waits once; (2) as in its caller.
+        let latch = unsafe { job.latch::<K>() };
+        seated.worker().wait_for(job.header(), latch)
+    })
 }
 
 /// `a` has panicked: its panic goes on once nobody uses this frame any more.
 #[cold]
 #[inline(never)]
-fn abandon<F, R>(seated: Seated<'_>, job: &StackJob<F, R>, payload: Payload) -> ! {
+fn abandon<K: Call<F, R>, F, R>(seated: Seated<'_>, job: &ForkJob<F, R>, payload: Payload) -> ! {
     if fault::is(Fault::JoinPanicLeaves) {
         unwind::resume(payload);
     }
     // `a`'s panic is the one that counts, whatever becomes of `b`.
-    match wait(seated, job) {
+    match wait::<K, _, _>(seated, job) {
         Waited::GotBack => {
             // SAFETY: the right to run the job is back, and used up here.
             let b = unsafe { job.take_closure() };

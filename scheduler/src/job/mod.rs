@@ -1,7 +1,8 @@
 //! Work as one word.
 //!
 //! A [`JobRef`] points to a [`Header`], whose one field is the function to call. The kinds:
-//! - [`StackJob`]: a closure in the frame of a caller who waits for it (`join`, `install`);
+//! - [`StackJob`]: a closure in the frame of a caller who waits for it (`install`, `broadcast`);
+//! - [`ForkJob`]: the same of a `join`, whose header is elsewhere;
 //! - [`Cell`](cell): a closure on the heap, with its result and a handle (`spawn`);
 //! - [`Detached`](detached): a closure on the heap without either (`Scope::fork`).
 
@@ -13,6 +14,8 @@ mod body;
 pub(crate) mod cell;
 pub(crate) mod detached;
 pub(crate) mod error;
+mod fork;
+mod once;
 pub(crate) mod party;
 /// For models of its own.
 #[cfg(scheduler_loom)]
@@ -27,13 +30,15 @@ mod stack;
 mod state;
 pub(crate) mod words;
 
-pub(crate) use stack::{Call, Plain, StackJob};
+pub(crate) use fork::ForkJob;
+pub(crate) use once::{Call, Plain};
+pub(crate) use stack::StackJob;
 
 use std::fmt;
 use std::ptr::NonNull;
 
-/// The first field of everything that can be queued. The alignment leaves room for the tags where a
-/// pointer has four bytes.
+/// The first field of everything that can be queued, but for a [`ForkJob`], which only begins with a pointer to one. The
+/// alignment leaves room for the tags where a pointer has four bytes.
 #[derive(Debug)]
 #[repr(C, align(8))]
 pub(crate) struct Header {
@@ -61,14 +66,16 @@ impl JobRef {
     /// Marks a root job (`spawn`, `install`): one that nobody's running frame depends on, so
     /// that a shutdown may cancel it instead of running it.
     const ROOT: usize = 1;
-    /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs. None is ever
-    /// in a head.
-    const BUNDLE: usize = 2;
-    /// In a head, marks a fork: its frame knows the index. Outside it is unmarked.
-    const FORK: usize = Self::BUNDLE;
+    /// Marks a [`ForkJob`]. Its frame knows the index that it has in a head.
+    const FORK: usize = 2;
     /// Marks a job that is a [`cell`]: its closure can be dropped, or handed back, unrun.
     const CELL: usize = 4;
-    const TAGS: usize = Self::ROOT | Self::BUNDLE | Self::CELL;
+    /// Marks a fork that has gone to another head, or may: nobody knows its index there.
+    const MOVED: usize = Self::FORK | Self::CELL;
+    /// Marks a [`Bundle`](crate::pool::bundle): a job that only stands for other jobs. None is ever
+    /// in a head.
+    const BUNDLE: usize = Self::FORK | Self::ROOT;
+    const TAGS: usize = Self::ROOT | Self::FORK | Self::CELL;
 
     /// The right to run the job at `header`.
     ///
@@ -78,9 +85,20 @@ impl JobRef {
     /// 2. It may run on any thread.
     /// 3. Of all `JobRef`s to it, at most one is used; or as many as it may run times, which its
     ///    function says.
+    /// 4. It is no [`ForkJob`].
     #[inline(always)]
     pub(crate) unsafe fn new(header: NonNull<Header>) -> Self {
         Self(header)
+    }
+
+    /// The right to run the [`ForkJob`] at `start`.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`new`](Self::new), but for its last.
+    #[inline(always)]
+    unsafe fn of_fork(start: NonNull<Header>) -> Self {
+        Self(start.map_addr(|addr| addr | Self::FORK))
     }
 
     /// The same job, as a root.
@@ -91,27 +109,31 @@ impl JobRef {
 
     /// Whether a shutdown may cancel it.
     pub(crate) fn is_root(&self) -> bool {
-        self.0.addr().get() & Self::ROOT != 0
+        self.tags() & (Self::ROOT | Self::FORK) == Self::ROOT
     }
 
-    /// The same job, as a fork that is pushed on a head.
     #[inline(always)]
-    pub(crate) fn into_fork(self) -> Self {
-        Self(self.0.map_addr(|addr| addr | Self::FORK))
+    fn tags(&self) -> usize {
+        self.0.addr().get() & Self::TAGS
     }
 
-    /// Of a job that is in a head: whether it is a fork.
+    /// Whether it is a fork, or a bundle.
     #[inline(always)]
-    pub(crate) fn is_fork(&self) -> bool {
+    pub(crate) fn is_special(&self) -> bool {
         self.0.addr().get() & Self::FORK != 0
     }
 
-    /// The same job, which has left a head.
+    /// Of a job that was in a head: whether it is a fork whose frame knows its index there.
     #[inline(always)]
-    pub(crate) fn out_of_head(self) -> Self {
-        let pointer = self.0.as_ptr().map_addr(|addr| addr & !Self::FORK);
-        // SAFETY: a header is not at an address below its alignment.
-        Self(unsafe { NonNull::new_unchecked(pointer) })
+    pub(crate) fn is_fork(&self) -> bool {
+        self.tags() == Self::FORK
+    }
+
+    /// The same job, which may go to another head. No bundle does.
+    #[inline]
+    pub(crate) fn into_moved(self) -> Self {
+        debug_assert!(!self.is_bundle(), "none is ever in a head");
+        if self.is_special() { Self(self.0.map_addr(|addr| addr | Self::MOVED)) } else { self }
     }
 
     /// The same job, as a bundle.
@@ -126,20 +148,25 @@ impl JobRef {
     }
 
     fn is_cell(&self) -> bool {
-        self.0.addr().get() & Self::CELL != 0
+        self.tags() & Self::MOVED == Self::CELL
     }
 
     /// Whether it only stands for other jobs.
     pub(crate) fn is_bundle(&self) -> bool {
-        self.0.addr().get() & Self::BUNDLE != 0
+        self.tags() & Self::BUNDLE == Self::BUNDLE
     }
 
     /// Runs the job. Its panics go where its maker sends them.
     #[inline]
     pub(crate) fn run(self) {
         let header = self.header();
-        // SAFETY: the maker promised that the job is alive (`new`, 1).
-        let run = unsafe { header.as_ref() }.run;
+        let run = if self.is_special() && !self.is_bundle() {
+            // SAFETY: the maker promised that it is one, and alive (`of_fork`).
+            unsafe { fork::function(header) }
+        } else {
+            // SAFETY: the maker promised that the job is alive, and no fork (`new`, 1 and 4).
+            unsafe { header.as_ref() }.run
+        };
         // SAFETY: `run` belongs to this header; the maker promised that this may be done here
         // and is done once (`new`, 2 and 3).
         unsafe { run(header) }
@@ -186,3 +213,37 @@ impl fmt::Debug for JobRef {
 
 /// One word is what the queues and the head's slots are laid out for.
 const _: () = assert!(size_of::<JobRef>() == size_of::<usize>());
+
+#[cfg(all(test, not(any(scheduler_loom, scheduler_shuttle))))]
+mod tests {
+    use super::*;
+
+    /// What a job says of itself: whether it is special, a fork, a bundle, a root, a cell.
+    fn says(job: &JobRef) -> [bool; 5] {
+        [job.is_special(), job.is_fork(), job.is_bundle(), job.is_root(), job.is_cell()]
+    }
+
+    #[test]
+    fn no_tag_looks_like_another() {
+        let header = Header::new(|_| ());
+        // SAFETY: it is not run.
+        let job = || unsafe { JobRef::new(NonNull::from(&header)) };
+        // SAFETY: as above.
+        let fork = || unsafe { JobRef::of_fork(NonNull::from(&header)) };
+        let tagged = [
+            (job(), [false; 5]),
+            (fork(), [true, true, false, false, false]),
+            (fork().into_moved(), [true, false, false, false, false]),
+            (job().into_bundle(), [true, false, true, false, false]),
+            (job().into_root(), [false, false, false, true, false]),
+            (job().into_root().into_moved(), [false, false, false, true, false]),
+            (job().into_cell(), [false, false, false, false, true]),
+            (job().into_cell().into_root(), [false, false, false, true, true]),
+            (job().into_cell().into_moved(), [false, false, false, false, true]),
+        ];
+        for (job, what) in tagged {
+            assert_eq!(says(&job), what, "{job:?}");
+            assert!(job.is(NonNull::from(&header)));
+        }
+    }
+}

@@ -69,5 +69,5 @@ unsafe fn run(header: NonNull<Header>) {
     // SAFETY: the caller has the right to the bundle at `header`, and passes it on.
     let bundle = unsafe { JobRef::new(header) }.into_bundle();
     let worker = Worker::current().expect("only workers run bundles");
-    unpack(bundle, |job| worker.push(job));
+    unpack(bundle, |job| worker.push(job.into_moved()));
 }

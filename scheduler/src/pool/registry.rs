@@ -235,8 +235,8 @@ impl Registry {
     /// Queues a job globally.
     pub(crate) fn inject(&self, job: JobRef) {
         debug_assert!(
-            !job.is_bundle(),
-            "it may go on to a batch, and there that is the mark of a fork"
+            !job.is_bundle() && !job.is_fork(),
+            "it may go on to a batch, where no bundle is, and no frame knows an index"
         );
         self.injector.push(job);
         self.sleep.announce();
@@ -336,7 +336,8 @@ impl Registry {
         steal: impl Fn() -> Steal<JobRef>,
         root: &mut dyn FnMut(JobRef),
     ) {
-        let mut one = |job: JobRef| if job.is_root() { root(job) } else { self.inject(job) };
+        let mut one =
+            |job: JobRef| if job.is_root() { root(job) } else { self.inject(job.into_moved()) };
         let mut left = len;
         while left != 0 {
             match steal() {

@@ -290,6 +290,7 @@ impl<'w> Seated<'w> {
     /// Puts a job at the newest end of the head. Whatever it is to carry, it does.
     #[inline(always)]
     pub(crate) fn push(self, job: JobRef) {
+        debug_assert!(!job.is_fork(), "its frame has to know the index");
         let index = self.head().next_index();
         if index >= self.seat.own.limit.get() {
             make_room(self);
@@ -314,8 +315,7 @@ impl<'w> Seated<'w> {
     pub(crate) fn run_newest(self) -> bool {
         match self.head().pop_expected() {
             // As after a push: a worker that only takes must answer to demand as well.
-            Some(job) if !job.is_fork() && self.word().is_quiet() => {
-                // No bundle is in a head.
+            Some(job) if !job.is_special() && self.word().is_quiet() => {
                 self.run(job);
                 true
             }

@@ -284,12 +284,9 @@ impl Worker {
         popped: Option<JobRef>,
         is_anothers: impl FnOnce(&JobRef) -> bool,
     ) -> Option<JobRef> {
-        let Some(mut job) = popped else { return self.tail.pop() };
-        if job.is_fork() {
-            job = job.out_of_head();
-            if is_anothers(&job) {
-                self.use_up_index();
-            }
+        let Some(job) = popped else { return self.tail.pop() };
+        if job.is_fork() && is_anothers(&job) {
+            self.use_up_index();
         }
         // As after a push: a worker that only takes must answer to demand as well.
         if !self.word().is_quiet() {
@@ -307,6 +304,11 @@ impl Worker {
 
     #[inline]
     pub(crate) fn run(&self, job: JobRef) {
+        if job.is_special() { self.run_special(job) } else { self.seated().run(job) }
+    }
+
+    #[inline(never)]
+    fn run_special(&self, job: JobRef) {
         if job.is_bundle() { job.run() } else { self.seated().run(job) }
     }
 

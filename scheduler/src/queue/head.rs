@@ -45,7 +45,7 @@
 //! jobs have to leave as well (`take_all_and_skip`). `top` goes first. A thief that reads the new `bottom`
 //! and an old `top` fails in its exchange; with `bottom` first it could take what has been run.
 //!
-//! Forks are marked in their slots ([`JobRef::into_fork`]), and lose the mark on their way out.
+//! Forks are marked ([`JobRef::is_fork`]), and get another mark on their way to another head ([`JobRef::into_moved`]).
 
 use crate::job::{Header, JobRef};
 use crate::sync::asymmetric::light_owner;
@@ -187,7 +187,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         if mine { Pop::Mine } else { Pop::Gone }
     }
 
-    /// Owner. Takes the newest job, which still has its mark if it is a fork.
+    /// Owner. Takes the newest job.
     #[inline]
     pub(crate) fn pop_newest(&self) -> Option<JobRef> {
         let bottom = self.bottom.load(Ordering::Relaxed);
@@ -268,7 +268,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
             // The owner is here and pushes nothing, so the slots stay as they are.
             let job = self.slot(index).load(Ordering::Relaxed);
             // SAFETY: moving `top` past these jobs gave them to this call alone.
-            unsafe { JobRef::from_raw(job) }.out_of_head()
+            unsafe { JobRef::from_raw(job) }
         })
     }
 
@@ -333,7 +333,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
         let job = self.slot(top).load(Ordering::Relaxed);
         if self.advance_top(top) {
             // SAFETY: moving `top` past the job gave it to this call alone.
-            super::Steal::Success(unsafe { JobRef::from_raw(job) }.out_of_head())
+            super::Steal::Success(unsafe { JobRef::from_raw(job) })
         } else {
             super::Steal::Retry
         }
@@ -356,7 +356,7 @@ impl<const CAPACITY: usize> Head<CAPACITY> {
 #[cfg(test)]
 mod tests {
     use super::{Head, Pop, STEP};
-    use crate::job::{JobRef, StackJob};
+    use crate::job::{ForkJob, JobRef, Plain, StackJob};
     use crate::queue::Steal;
     use crate::sync::HEAD_CAPACITY;
 
@@ -401,21 +401,21 @@ mod tests {
 
     #[test]
     fn an_index_that_was_used_up_is_nobodys() {
-        let jobs: Vec<_> = (0..3).map(|_| StackJob::new(|| ())).collect();
+        let jobs: Vec<_> = (0..3).map(|_| ForkJob::of::<Plain>(|| ())).collect();
         // SAFETY: the jobs outlive the head, and none runs.
-        let fork = |index: usize| unsafe { jobs[index].as_job_ref() }.into_fork();
+        let fork = |index: usize| unsafe { jobs[index].as_job_ref() };
         let head: Box<Head> = Head::new();
         let start = head.next_index();
         head.push_at(start, fork(0));
         head.push_at(start + STEP, fork(1));
         assert!(head.pop_newest().is_some_and(|job| job.is_fork()));
         let older: Vec<_> = head.take_all_and_skip().collect();
-        assert!(matches!(&older[..], [job] if job.is(jobs[0].header()) && !job.is_fork()));
+        assert!(matches!(&older[..], [job] if job.is(jobs[0].header())));
         assert_eq!((head.len(), head.next_index()), (0, start + 2 * STEP));
         head.push_at(head.next_index(), fork(2));
         assert!(!head.ends_after(start + STEP) && head.ends_after(start + 2 * STEP));
         let Steal::Success(forced) = head.force(head.top()) else { panic!("there is one") };
-        assert!(forced.is(jobs[2].header()) && !forced.is_fork());
+        assert!(forced.is(jobs[2].header()));
         assert!(head.take_all_and_skip().next().is_none());
         assert_eq!((head.len(), head.room()), (0, HEAD_CAPACITY as u64));
     }

@@ -68,6 +68,8 @@ faults! {
     PrepareRelaxed: "sleep: a worker writes SLEEPING relaxed",
     ClaimRelaxed: "sleep: a claimer's exchange is relaxed",
     LatchIsSetRelaxed: "latch: `is_set` reads relaxed",
+    LatchHeldRelaxed: "latch: what the word holds is read relaxed",
+    LatchHeldUnasked: "latch: a watcher is taken for what the word holds",
     LatchWatchRelaxed: "latch: `watch` stores the watcher relaxed",
     LatchWatchReadsRelaxed: "latch: `watch` reads relaxed that the latch is set",
     LatchSetNoAcquire: "latch: `set` swaps with Release alone",
