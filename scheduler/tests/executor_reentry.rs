@@ -9,7 +9,6 @@ use scheduler::{
     Executor, RejectedReason, RejectionPolicy, Shutdown, SubmitAsync, ThreadPool, Verdict,
 };
 use std::pin::Pin;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake};
 use std::time::Duration;
@@ -220,10 +219,10 @@ fn a_policy_may_come_back() {
     watchdog("a_policy_may_come_back", || {
         let pool = pool(1);
         let stuck = Stuck::new(&pool, 1);
-        let this: Arc<OnceLock<Executor>> = Arc::default();
+        let this: Arc<Mutex<Option<Executor>>> = Arc::default();
         let (inner, inside) = (Arc::clone(&this), AtomicBool::new(false));
         let policy = RejectionPolicy::custom(move |overflow| {
-            let executor = inner.get().unwrap();
+            let executor = inner.lock().unwrap().clone().unwrap();
             assert_eq!((executor.queue_len(), overflow.queue_len()), (1, 1));
             assert_eq!(executor.metrics().queue_len, 1);
             assert_eq!(executor.try_submit(|| ()).unwrap_err().reason(), RejectedReason::Full);
@@ -237,12 +236,16 @@ fn a_policy_may_come_back() {
             assert!(executor.shutdown_now().len() == 1);
             Verdict::Block
         });
-        let executor = this.get_or_init(|| executor(&pool, 1, policy));
+        let executor = executor(&pool, 1, policy);
+        *this.lock().unwrap() = Some(executor.clone());
         let queued = executor.submit(|| ()).unwrap();
         assert_eq!(executor.submit(|| ()).unwrap_err().reason(), RejectedReason::ShutDown);
         assert!(queued.join().unwrap_err().is_shut_down());
         stuck.release();
         usable(&pool);
+        // The policy has it, and is its own.
+        let last = this.lock().unwrap().take();
+        drop(last);
     });
 }
 
@@ -275,36 +278,41 @@ fn a_waker_may_submit() {
 #[test]
 fn the_hooks_of_a_pool_may_submit() {
     watchdog("the_hooks_of_a_pool_may_submit", || {
-        let this: Arc<OnceLock<Executor>> = Arc::default();
+        let this: Arc<Mutex<Option<Executor>>> = Arc::default();
         let (sum, total) = mpsc::channel();
         let (exits, refused) = mpsc::channel();
         let [at_start, at_panic, at_exit] = [(); 3].map(|()| Arc::clone(&this));
         let pool = ThreadPool::builder()
             .num_threads(1)
             .start_handler(move |_| {
-                wait_until(|| at_start.get().is_some());
-                let executor = at_start.get().unwrap();
+                wait_until(|| at_start.lock().unwrap().is_some());
+                let executor = at_start.lock().unwrap().clone().unwrap();
                 // There is room for one, and the only worker is here.
                 let handles: Vec<_> = (0..5).map(|n| executor.submit(move || n).unwrap()).collect();
                 sum.send(handles.into_iter().map(|handle| handle.join().unwrap()).sum::<i32>())
                     .unwrap();
             })
             .panic_handler(move |_| {
-                let executor = at_panic.get().unwrap();
+                let executor = at_panic.lock().unwrap().clone().unwrap();
                 (0..5).for_each(|_| executor.execute(|| ()).unwrap());
             })
             .exit_handler(move |_| {
-                let reason = at_exit.get().unwrap().submit(|| ()).unwrap_err().reason();
+                let executor = at_exit.lock().unwrap().clone().unwrap();
+                let reason = executor.submit(|| ()).unwrap_err().reason();
                 exits.send(reason).unwrap();
             })
             .build()
             .unwrap();
-        let executor = this.get_or_init(|| executor(&pool, 1, RejectionPolicy::Block));
+        let executor = executor(&pool, 1, RejectionPolicy::Block);
+        *this.lock().unwrap() = Some(executor.clone());
         assert_eq!(total.recv(), Ok(10));
         executor.execute(|| throw("nobody's")).unwrap();
         wait_until(|| executor.metrics().completed == 10);
         drop(pool);
         assert_eq!(refused.recv(), Ok(RejectedReason::ShutDown));
+        // The hooks have it, and it has their pool.
+        let last = this.lock().unwrap().take();
+        drop(last);
     });
 }
 
