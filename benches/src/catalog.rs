@@ -11,6 +11,7 @@ use crate::{
         late::Late,
         matmul::Matmul,
         nbody::Nbody,
+        ping_pong::PingPong,
         queens::{Fork, Queens},
         roots::{By, Roots},
         sort::{Method, Sort},
@@ -79,6 +80,8 @@ pub enum Unit {
     Run,
     /// How long single events within it took: [`Sample::Latencies`].
     Event,
+    /// The same, where one event begins as soon as the one before is over: together they are the run.
+    Turn,
 }
 
 /// A work to be built when its turn comes: the largest tree takes half a gigabyte.
@@ -105,6 +108,10 @@ impl Entry {
 
     const fn of_events(self) -> Entry {
         Entry { unit: Unit::Event, ..self }
+    }
+
+    const fn of_turns(self) -> Entry {
+        Entry { unit: Unit::Turn, ..self }
     }
 
     const fn not_in_quick(self) -> Entry {
@@ -146,6 +153,10 @@ fn sorts(contender: &Contender) -> bool {
 fn wakes(contender: &Contender) -> bool {
     contender.can(Ability::HandOver)
         || contender.can(Ability::Submit) && contender.can(Ability::Threads)
+}
+
+fn calls(contender: &Contender) -> bool {
+    contender.can(Ability::Call)
 }
 
 fn starts(contender: &Contender) -> bool {
@@ -198,6 +209,8 @@ pub const CATALOG: &[Entry] = &[
         Box::new(Wake { samples: sizes.or_toy(100, 3), gap: Duration::from_millis(5) })
     })
     .of_events(),
+    Entry::new("ping-pong", calls, |sizes| Box::new(PingPong::new(sizes.or_toy(10_000, 10))))
+        .of_turns(),
     Entry::new("start", starts, |_| Box::new(Start)),
     Entry::new("late", joins, |sizes| Box::new(Late(sizes.leaf))),
 ];
@@ -250,11 +263,8 @@ mod tests {
                 let work = entry.build(&Sizes::toy());
                 for contender in contenders.iter().filter(|contender| entry.suits(contender)) {
                     let sample = work.run(contender);
-                    let unit = match sample {
-                        Sample::Wall(_) => Unit::Run,
-                        Sample::Latencies { .. } => Unit::Event,
-                    };
-                    assert_eq!(unit, entry.unit, "{}", entry.name);
+                    let wall = matches!(sample, Sample::Wall(_));
+                    assert_eq!(wall, entry.unit == Unit::Run, "{}", entry.name);
                 }
             }
         });

@@ -17,7 +17,8 @@ pub(crate) struct AsyncExecutor {
 
 impl Pool for AsyncExecutor {
     const NAME: &'static str = "async-executor";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] =
+        &[Ability::Submit, Ability::Call, Ability::Loop, Ability::Threads];
 
     fn start(workers: usize) -> Option<AsyncExecutor> {
         let executor = Arc::new(Executor::new());
@@ -31,6 +32,14 @@ impl Pool for AsyncExecutor {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.executor.spawn(async { job() }).detach();
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        future::block_on(self.executor.spawn(async { job() }))
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

@@ -1,4 +1,5 @@
-//! No pool at all: a thread that parks, and a place for one job. What a wake costs at least.
+//! No pool at all: a thread that parks, and a place for one job. What a wake costs at least, and two of
+//! them, there and back.
 //!
 //! `std`'s `park` and `unpark` are one exchange of a word each and, where the thread sleeps, one call of the
 //! system on that word: on Linux, a bare futex.
@@ -45,7 +46,7 @@ impl Shared {
 
 impl Pool for BarePark {
     const NAME: &'static str = "bare-park";
-    const ABILITIES: &'static [Ability] = &[Ability::HandOver];
+    const ABILITIES: &'static [Ability] = &[Ability::HandOver, Ability::Call];
 
     /// One thread, as only one is ever woken: the others of a pool would only sleep.
     fn start(_: usize) -> Option<BarePark> {
@@ -55,6 +56,14 @@ impl Pool for BarePark {
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.hand_over(Box::new(job));
     }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.hand_over_and_park(job)
+    }
 }
 
 /// The same, bound to the first core.
@@ -62,7 +71,7 @@ pub(crate) struct BoundPark(BarePark);
 
 impl Pool for BoundPark {
     const NAME: &'static str = "bound-park";
-    const ABILITIES: &'static [Ability] = &[Ability::HandOver];
+    const ABILITIES: &'static [Ability] = &[Ability::HandOver, Ability::Call];
 
     fn start(_: usize) -> Option<BoundPark> {
         let first = core_affinity::get_core_ids()?.into_iter().next()?;
@@ -71,6 +80,14 @@ impl Pool for BoundPark {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.hand_over(Box::new(job));
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.hand_over_and_park(job)
     }
 }
 
@@ -89,6 +106,28 @@ impl BarePark {
         let before = self.shared.job.lock().expect("as above").replace(job);
         assert!(before.is_none(), "one at a time");
         self.threads[0].thread().unpark();
+    }
+
+    fn hand_over_and_park<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (value, caller) = (Arc::new(Mutex::new(None)), thread::current());
+        let place = Arc::clone(&value);
+        self.hand_over(Box::new(move || {
+            let value = job();
+            *place.lock().expect("nobody panics with the lock held") = Some(value);
+            caller.unpark();
+        }));
+        loop {
+            // A statement of its own: nobody parks with the lock held.
+            let value = value.lock().expect("as above").take();
+            match value {
+                Some(value) => return value,
+                None => thread::park(),
+            }
+        }
     }
 }
 

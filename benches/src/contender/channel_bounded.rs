@@ -14,7 +14,7 @@ pub(crate) struct ChannelBounded {
 
 impl Pool for ChannelBounded {
     const NAME: &'static str = "channel-bounded";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Call, Ability::Threads];
 
     fn start(workers: usize) -> Option<ChannelBounded> {
         let (jobs, queue) = bounded::<Box<dyn FnOnce() + Send>>(BOUND);
@@ -25,6 +25,16 @@ impl Pool for ChannelBounded {
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         let jobs = self.jobs.as_ref().expect("the pool has not ended");
         jobs.send(Box::new(job)).expect("the workers listen");
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (reply, value) = bounded(1);
+        self.submit(move || reply.send(job()).expect("the caller waits"));
+        value.recv().expect("each job is run")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 
 use super::{Ability, Body, Chunks, Pool};
 
@@ -14,7 +14,8 @@ pub(crate) struct ChannelQueue {
 
 impl Pool for ChannelQueue {
     const NAME: &'static str = "channel-queue";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] =
+        &[Ability::Submit, Ability::Call, Ability::Loop, Ability::Threads];
 
     fn start(workers: usize) -> Option<ChannelQueue> {
         let (jobs, queue) = unbounded::<Box<dyn FnOnce() + Send>>();
@@ -25,6 +26,16 @@ impl Pool for ChannelQueue {
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         let jobs = self.jobs.as_ref().expect("the pool has not ended");
         jobs.send(Box::new(job)).expect("the workers listen");
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (reply, value) = bounded(1);
+        self.submit(move || reply.send(job()).expect("the caller waits"));
+        value.recv().expect("each job is run")
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

@@ -48,6 +48,8 @@ pub enum Ability {
     Submit,
     /// Taking one closure from outside when it has nothing to do: [`Contender::submit`].
     HandOver,
+    /// Running a closure for a thread outside that blocks meanwhile: [`Contender::call`].
+    Call,
     /// Loops over a range, chunk by chunk: [`Contender::parallel_for`].
     Loop,
     /// Threads of its own, which start and end with it.
@@ -80,6 +82,16 @@ pub(crate) trait Pool: Sized {
     /// Has `job` run some time; with [`Ability::Submit`] or [`Ability::HandOver`].
     fn submit<F: FnOnce() + Send + 'static>(&self, _: F) {
         lacks::<Self>(Ability::Submit)
+    }
+
+    /// Has a thread of its own run `job`, and blocks until its value is there, by what its users would
+    /// call for that; with [`Ability::Call`].
+    fn call<F, R>(&self, _: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        lacks::<Self>(Ability::Call)
     }
 
     /// Runs `body` on each of `chunks`, and returns when all is done; with [`Ability::Loop`] or
@@ -153,6 +165,21 @@ macro_rules! contenders {
             pub fn submit(&self, job: impl FnOnce() + Send + 'static) {
                 match &self.pool {
                     $(AnyPool::$Type(pool) => pool.submit(job),)*
+                }
+            }
+
+            /// Has one of its threads run `job`, and blocks until its value is there.
+            ///
+            /// # Panics
+            /// If it lacks [`Ability::Call`].
+            #[inline]
+            pub fn call<F, R>(&self, job: F) -> R
+            where
+                F: FnOnce() -> R + Send + 'static,
+                R: Send + 'static,
+            {
+                match &self.pool {
+                    $(AnyPool::$Type(pool) => pool.call(job),)*
                 }
             }
 
@@ -393,6 +420,17 @@ mod tests {
                 });
                 let name = contender.name;
                 assert!(visits.iter().all(|visit| visit.load(Relaxed) == 1), "{name}: {range:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn calls_run_on_another_thread() {
+        let caller = thread::current().id();
+        for contender in Contender::line_up(&[1, 2]) {
+            if contender.can(Ability::Call) {
+                let callee = contender.call(|| thread::current().id());
+                assert_ne!(callee, caller, "{}", contender.name);
             }
         }
     }

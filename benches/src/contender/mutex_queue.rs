@@ -43,7 +43,8 @@ impl Shared {
 
 impl Pool for MutexQueue {
     const NAME: &'static str = "mutex-queue";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] =
+        &[Ability::Submit, Ability::Call, Ability::Loop, Ability::Threads];
 
     fn start(workers: usize) -> Option<MutexQueue> {
         let shared = Arc::new(Shared::default());
@@ -57,6 +58,27 @@ impl Pool for MutexQueue {
         let job = Box::new(job);
         self.shared.lock().jobs.push_back(job);
         self.shared.changed.notify_one();
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let reply = Arc::new((Mutex::new(None), Condvar::new()));
+        let place = Arc::clone(&reply);
+        self.submit(move || {
+            let value = job();
+            *place.0.lock().expect("nobody panics with the lock held") = Some(value);
+            place.1.notify_one();
+        });
+        let mut value = reply.0.lock().expect("as above");
+        loop {
+            match value.take() {
+                Some(value) => return value,
+                None => value = reply.1.wait(value).expect("as above"),
+            }
+        }
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

@@ -17,8 +17,14 @@ impl From<ThreadPool> for Ours {
 
 impl Pool for Ours {
     const NAME: &'static str = "ours";
-    const ABILITIES: &'static [Ability] =
-        &[Ability::Join, Ability::Scope, Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[
+        Ability::Join,
+        Ability::Scope,
+        Ability::Submit,
+        Ability::Call,
+        Ability::Loop,
+        Ability::Threads,
+    ];
 
     fn start(workers: usize) -> Option<Ours> {
         let pool = ThreadPool::builder().num_threads(workers).stack_size(STACK).build();
@@ -27,6 +33,14 @@ impl Pool for Ours {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.execute(job).expect("it is not shut down");
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.install(job)
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

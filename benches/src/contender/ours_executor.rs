@@ -27,13 +27,22 @@ impl Front {
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.executor.execute(job).expect("it is not shut down");
     }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let handle = self.executor.submit(job).expect("it is not shut down");
+        handle.join().expect("it does not panic")
+    }
 }
 
 pub(crate) struct OursExecutor(Front);
 
 impl Pool for OursExecutor {
     const NAME: &'static str = "ours-executor";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Call, Ability::Threads];
 
     fn start(workers: usize) -> Option<OursExecutor> {
         Some(OursExecutor(Front::start(workers, None)))
@@ -42,6 +51,14 @@ impl Pool for OursExecutor {
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.submit(job);
     }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.call(job)
+    }
 }
 
 /// A submitter waits where as many jobs wait as the bound says.
@@ -49,7 +66,7 @@ pub(crate) struct OursBounded(Front);
 
 impl Pool for OursBounded {
     const NAME: &'static str = "ours-bounded";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Call, Ability::Threads];
 
     fn start(workers: usize) -> Option<OursBounded> {
         Some(OursBounded(Front::start(workers, Some(BOUND))))
@@ -57,5 +74,13 @@ impl Pool for OursBounded {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.submit(job);
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.call(job)
     }
 }

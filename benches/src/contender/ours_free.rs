@@ -9,7 +9,8 @@ pub(crate) struct OursFree(Ours);
 
 impl Pool for OursFree {
     const NAME: &'static str = "ours-free";
-    const ABILITIES: &'static [Ability] = &[Ability::HandOver, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] =
+        &[Ability::HandOver, Ability::Call, Ability::Loop, Ability::Threads];
 
     fn start(workers: usize) -> Option<OursFree> {
         let builder = ThreadPool::builder().num_threads(workers).stack_size(STACK);
@@ -20,6 +21,14 @@ impl Pool for OursFree {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.submit(job);
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.call(job)
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

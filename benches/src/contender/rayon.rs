@@ -14,8 +14,14 @@ pub(crate) struct Rayon(ThreadPool);
 
 impl Pool for Rayon {
     const NAME: &'static str = "rayon";
-    const ABILITIES: &'static [Ability] =
-        &[Ability::Join, Ability::Scope, Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[
+        Ability::Join,
+        Ability::Scope,
+        Ability::Submit,
+        Ability::Call,
+        Ability::Loop,
+        Ability::Threads,
+    ];
 
     fn start(workers: usize) -> Option<Rayon> {
         Some(Rayon(start(workers)))
@@ -23,6 +29,14 @@ impl Pool for Rayon {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.0.spawn(job);
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.install(job)
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

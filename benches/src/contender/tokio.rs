@@ -9,7 +9,8 @@ pub(crate) struct Tokio(Runtime);
 
 impl Pool for Tokio {
     const NAME: &'static str = "tokio";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Loop, Ability::Threads];
+    const ABILITIES: &'static [Ability] =
+        &[Ability::Submit, Ability::Call, Ability::Loop, Ability::Threads];
 
     fn start(workers: usize) -> Option<Tokio> {
         let runtime =
@@ -19,6 +20,15 @@ impl Pool for Tokio {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         drop(self.0.spawn(async { job() }));
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let task = self.0.spawn(async { job() });
+        self.0.block_on(task).expect("it does not panic")
     }
 
     fn parallel_for(&self, chunks: &Chunks, body: Body<'_>) {

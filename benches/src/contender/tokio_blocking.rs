@@ -9,7 +9,7 @@ pub(crate) struct TokioBlocking(Runtime);
 
 impl Pool for TokioBlocking {
     const NAME: &'static str = "tokio-blocking";
-    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Threads];
+    const ABILITIES: &'static [Ability] = &[Ability::Submit, Ability::Call, Ability::Threads];
 
     fn start(workers: usize) -> Option<TokioBlocking> {
         // Its one worker, which there has to be, has nothing to do.
@@ -21,5 +21,14 @@ impl Pool for TokioBlocking {
 
     fn submit<F: FnOnce() + Send + 'static>(&self, job: F) {
         drop(self.0.spawn_blocking(job));
+    }
+
+    fn call<F, R>(&self, job: F) -> R
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let task = self.0.spawn_blocking(job);
+        self.0.block_on(task).expect("it does not panic")
     }
 }
