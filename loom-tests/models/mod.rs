@@ -119,6 +119,7 @@ models! {
         sleep_two_starting_workers: Some(2),
         sleep_beside_a_starting_worker: Some(3),
         sleep_inbox: Some(3),
+        wake_near_a_worker_that_is_awake: Some(3),
         sleep_from_inside: Some(3),
         last_searcher_leaves: Some(2),
         last_searcher_leaves_a_sleeper: Some(3),

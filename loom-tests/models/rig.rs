@@ -81,7 +81,7 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(workers: usize) -> Self {
-        let (registry, tails) = Registry::new(workers, Hooks::default());
+        let (registry, tails) = Registry::new(workers, (0..workers).collect(), Hooks::default());
         Self { registry, tails: tails.into_iter().map(Some).collect(), threads: Vec::new() }
     }
 

@@ -82,6 +82,17 @@ pub(super) fn sleep_inbox() {
     ledger::all_ran(1);
 }
 
+/// Who submits blocks at once, on the core of a worker that does not sleep: another one is woken.
+pub(super) fn wake_near_a_worker_that_is_awake() {
+    let mut rig = Rig::new(2);
+    let job = Job::new(0);
+    rig.start(0);
+    rig.registry().inject_root_and_block(job.right(), || Some(1));
+    job.wait();
+    rig.stop();
+    ledger::all_ran(1);
+}
+
 /// A worker submits to its own deque and waits as a worker does.
 pub(super) fn sleep_from_inside() {
     let mut rig = Rig::new(2);
@@ -288,7 +299,7 @@ pub(super) fn latch_and_claim_at_once() {
 /// (No rig: what its workers do beforehand would order more. Nor a loop that yields: after a yield loom
 /// shows no old values.)
 fn against_a_sleeper(deadline: Option<Instant>, f: impl FnOnce(&Sleep, *const Latch)) {
-    let shared = Rc::new((Sleep::new(3), Latch::new()));
+    let shared = Rc::new((Sleep::new(3, Box::default()), Latch::new()));
     let sleeper = Rc::clone(&shared);
     let sleeper = spawn(move || {
         let (sleep, latch) = &*sleeper;
@@ -351,7 +362,7 @@ pub(super) fn canceller_wakes_a_sleeper_that_it_counts() {
 /// A worker may find that it was claimed before it parks; the token of that claim must not end its next
 /// sleep.
 pub(super) fn stale_token_against_the_next_sleep() {
-    let shared = Rc::new((Sleep::new(3), Latch::new()));
+    let shared = Rc::new((Sleep::new(3, Box::default()), Latch::new()));
     let sleeper = Rc::clone(&shared);
     let sleeper = spawn(move || {
         let (sleep, latch) = &*sleeper;

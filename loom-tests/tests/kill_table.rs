@@ -68,6 +68,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("AnnounceToNoLight", "sleep_inbox"),
     Seeded::new("ClaimIgnored", "sleep_one_worker_outside"),
     Seeded::new("ClaimUncounted", "sleep_one_worker_outside"),
+    Seeded::new("WakeNearOnly", "wake_near_a_worker_that_is_awake"),
     Seeded::new("CancelWakesNobody", "canceller_wakes_a_sleeper_that_it_counts"),
     Seeded::new("SleepEndsTwice", "sleep_one_worker_outside"),
     Seeded::new("SleepTrustsToken", "stale_token_against_the_next_sleep"),

@@ -120,6 +120,7 @@ models! {
     sleep_two_starting_workers,
     sleep_beside_a_starting_worker,
     sleep_inbox,
+    wake_near_a_worker_that_is_awake,
     sleep_from_inside,
     last_searcher_leaves,
     last_searcher_leaves_a_sleeper,

@@ -27,6 +27,10 @@ const AUTO: bool = cfg!(any(target_os = "linux", windows));
 /// If the system then refuses to pin a worker, it runs unpinned, and
 /// [`Metrics::pinned`](crate::Metrics::pinned) says so.
 ///
+/// On Linux, a thread outside that blocks until its closure has run, as in
+/// [`install`](crate::ThreadPool::install), rather wakes a worker that is bound to the core on which that
+/// thread is: it is free meanwhile, and awake.
+///
 /// # Examples
 ///
 /// ```
@@ -102,6 +106,11 @@ impl Plan {
     /// The core of a worker.
     pub(crate) fn core(&self, worker: usize) -> Option<usize> {
         self.0.as_ref().map(|cores| cores[worker % cores.len()])
+    }
+
+    /// Those of so many workers; none if they are not bound.
+    pub(crate) fn cores(&self, workers: usize) -> Box<[usize]> {
+        (0..workers).map_while(|worker| self.core(worker)).collect()
     }
 }
 

@@ -293,7 +293,7 @@ impl ThreadPoolBuilder {
             return Err(Kind::ThreadName(index).into());
         }
 
-        let (registry, tails) = Registry::new(workers, self.hooks);
+        let (registry, tails) = Registry::new(workers, plan.cores(workers), self.hooks);
         let mut starter = Starter::new(&registry);
         let stack_size = self.stack_size.unwrap_or(STACK_SIZE);
         let mut spawn = self.spawn;

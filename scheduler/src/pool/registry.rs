@@ -18,11 +18,11 @@ use crate::job::{JobRef, StackJob};
 use crate::latch::Latch;
 use crate::observe::Counters;
 use crate::queue::{Head, Injector, Steal, Stealer, Tail};
-use crate::sleep::Sleep;
+use crate::sleep::{Here, Sleep};
 use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicUsize, Instant, Moment, Ordering, prefetch, spin_loop};
+use crate::sync::{Arc, AtomicUsize, Instant, Moment, Ordering, mask, prefetch, spin_loop};
 use crate::unwind;
 use crossbeam_utils::CachePadded;
 use std::fmt;
@@ -72,7 +72,8 @@ impl WorkerSlot {
 }
 
 impl Registry {
-    pub(crate) fn new(workers: usize, hooks: Hooks) -> (Arc<Self>, Vec<Tail>) {
+    /// `cores` are those to which the workers are to be bound, or none.
+    pub(crate) fn new(workers: usize, cores: Box<[usize]>, hooks: Hooks) -> (Arc<Self>, Vec<Tail>) {
         let tails: Vec<Tail> = (0..workers).map(|_| Tail::new()).collect();
         let slot = |tail: &Tail| WorkerSlot {
             stealer: tail.stealer(),
@@ -86,7 +87,7 @@ impl Registry {
             slots: tails.iter().map(|tail| CachePadded::new(slot(tail))).collect(),
             seats: Seats::new(workers),
             injector: Injector::new(),
-            sleep: CachePadded::new(Sleep::new(workers)),
+            sleep: CachePadded::new(Sleep::new(workers, cores)),
             lifecycle: Lifecycle::new(workers),
             fronts: Fronts::default(),
             on_close: OnClose::default(),
@@ -240,6 +241,15 @@ impl Registry {
         );
         self.injector.push(job);
         self.sleep.announce();
+    }
+
+    /// As [`submit_root`](Self::submit_root), by a thread that is no worker of any pool, and does nothing from now on
+    /// but block until the job has run. `here` says on which core it is.
+    pub(crate) fn inject_root_and_block(&self, job: JobRef, here: Here) {
+        debug_assert!(Worker::current().is_none(), "a worker runs other jobs meanwhile");
+        self.injector.push(job.into_root());
+        self.sleep.announce_and_block(here);
+        self.settle_root();
     }
 
     /// Gives every worker a job of its own.
@@ -504,7 +514,11 @@ impl Registry {
         // SAFETY: this frame waits for the job's latch below; closure and result are `Send`;
         // this is its one `JobRef`.
         let job_ref = unsafe { job.as_job_ref() };
-        self.submit_root(job_ref);
+        match Worker::current() {
+            // Of another pool, whose jobs it runs meanwhile.
+            Some(_) => self.inject_root(job_ref),
+            None => self.inject_root_and_block(job_ref, mask::here),
+        }
         wait(job.latch());
         // SAFETY: the latch is set.
         match unsafe { job.take_result() } {

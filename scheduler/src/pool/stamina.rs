@@ -12,6 +12,9 @@
 //!
 //! In its first search a worker gives way instead of spinning. Its thread has just begun, and the system may have
 //! put it on the core of the one who builds the pool, who has more threads to start and a job to submit.
+//!
+//! Who was woken by a caller that waits for this very core goes to sleep as soon as it has nothing more: the
+//! caller is the one who will have the next job, and as long as the worker looks for it, it cannot submit it.
 
 use crate::sync::{Instant, SEARCH_ROUNDS};
 use std::cell::Cell;
@@ -62,6 +65,11 @@ impl Stamina {
     /// A search found nothing.
     pub(crate) fn in_vain(&self) {
         self.rounds.set(self.rounds.get() / 2);
+    }
+
+    /// The worker was woken by a caller that cannot go on before it has the worker's core.
+    pub(crate) fn serves(&self) {
+        self.rounds.set(0);
     }
 
     /// The worker goes to sleep. The time, if it is to say how long it [slept](Self::slept).
@@ -126,6 +134,15 @@ mod tests {
         stamina.slept(SHORT_SLEEP + Duration::from_nanos(1));
         assert_eq!(stamina.rounds(), 0);
         stamina.slept(SHORT_SLEEP);
+        assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
+    }
+
+    #[test]
+    fn who_serves_a_caller_does_not_search_until_it_finds_something() {
+        let stamina = Stamina::new();
+        stamina.serves();
+        assert_eq!(stamina.rounds(), 0);
+        stamina.found();
         assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
     }
 

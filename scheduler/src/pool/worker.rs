@@ -521,10 +521,12 @@ impl Worker {
             span::parks();
             match prepared.sleep(latch, deadline, || self.registry.prefetch_for_woken(self.index)) {
                 Woken::ByLatch | Woken::ByClock => return None,
-                Woken::ToSearch => {
+                by @ (Woken::ToSearch | Woken::ToServe) => {
                     self.counters().wakes.add(1);
                     span::wakes();
-                    if let Some(fell_asleep) = fell_asleep {
+                    if by == Woken::ToServe && role == Role::Main {
+                        self.stamina.serves();
+                    } else if let Some(fell_asleep) = fell_asleep {
                         self.stamina.slept(Instant::now() - fell_asleep);
                     }
                     // A searcher looks at least once, before it counts as asleep again.

@@ -19,7 +19,11 @@
 //!   out: exactly one of them does;
 //! - a claimer counts it as searching and then unparks it, so `WOKEN` means that the worker
 //!   *is* a searcher, and owes what a searcher owes: to look at everything, or to pass the
-//!   wake on (`leave`).
+//!   wake on (`leave`). `WOKEN_TO_SERVE` means the same, and says for whom.
+//!
+//! No argument rests on which of several sleepers is woken. It is the first of them, or, for a caller that
+//! [blocks at once](Sleep::announce_and_block), rather one that is bound to the core that the caller is on: that core
+//! is about to be free, and awake, while another may have to come out of idle first.
 //!
 //! [`wake_slot`](Sleep::wake_slot) is the only function here that unparks for work. A latch
 //! unparks its waiter by the parker alone; that worker is then still `SLEEPING` and ends its
@@ -40,6 +44,12 @@ const AWAKE: u8 = 0;
 const SLEEPING: u8 = 1;
 const CLAIMED: u8 = 2;
 const WOKEN: u8 = 3;
+/// As [`WOKEN`], by a caller that has nothing to do but to wait for the core to which the worker is bound.
+const WOKEN_TO_SERVE: u8 = 4;
+
+fn is_woken(state: u8) -> bool {
+    matches!(state, WOKEN | WOKEN_TO_SERVE)
+}
 
 /// The idle side of one pool.
 #[derive(Debug)]
@@ -47,8 +57,17 @@ pub(crate) struct Sleep {
     word: Word,
     /// Beside the word: whoever reads there that somebody sleeps goes on to these.
     slots: Box<[CachePadded<Slot>]>,
+    /// The core to which each worker is to be bound; empty if they are not. Never written again, unlike the
+    /// slots: it stays in everybody's cache.
+    cores: Box<[usize]>,
     search_limit: u64,
 }
+
+/// Says on which core the calling thread is. Asked only where a worker is to be woken, and the workers are bound.
+pub(crate) type Here = fn() -> Option<usize>;
+
+/// For a caller that goes on.
+const ANYWHERE: Here = || None;
 
 #[derive(Debug)]
 struct Slot {
@@ -63,6 +82,8 @@ struct Slot {
 pub(crate) enum Woken {
     /// For work: the worker is a searcher now.
     ToSearch,
+    /// The same, by a caller that blocks meanwhile, and goes on when it has the worker's core.
+    ToServe,
     /// By the latch that it watched: it is busy again.
     ByLatch,
     /// By its deadline: it is busy again.
@@ -70,12 +91,15 @@ pub(crate) enum Woken {
 }
 
 impl Sleep {
-    pub(crate) fn new(workers: usize) -> Self {
+    /// `cores` has one for each worker, or none.
+    pub(crate) fn new(workers: usize, cores: Box<[usize]>) -> Self {
+        debug_assert!(cores.is_empty() || cores.len() == workers);
         let eager = asymmetric::barrier() == Barrier::Fence;
         let slot = || Slot { state: AtomicU8::new(AWAKE), parker: OnceLock::new() };
         Self {
             word: Word::new(eager),
             slots: (0..workers).map(|_| CachePadded::new(slot())).collect(),
+            cores,
             // At most half of the workers search at once: more would only take the cores and
             // the cache lines of those that work.
             search_limit: (workers as u64).div_ceil(2),
@@ -96,6 +120,17 @@ impl Sleep {
     /// Work became public: wakes a worker if none would find it otherwise.
     #[inline]
     pub(crate) fn announce(&self) {
+        self.announce_from(ANYWHERE);
+    }
+
+    /// The same, by a thread that blocks as soon as it is back: it wakes rather a worker of its core, which is
+    /// free then.
+    pub(crate) fn announce_and_block(&self, here: Here) {
+        self.announce_from(here);
+    }
+
+    #[inline]
+    fn announce_from(&self, here: Here) {
         if !fault::is(Fault::AnnounceNoLight) {
             // Pairs with the `heavy` of `Prepared`'s last look: either this sees the sleeper,
             // or the sleeper's look sees the work.
@@ -103,13 +138,13 @@ impl Sleep {
         }
         let idle = self.word.peek();
         if idle.sleeping() != 0 {
-            self.announce_to_idle(idle);
+            self.announce_to_idle(idle, here);
         }
     }
 
     /// Somebody sleeps.
     #[cold]
-    fn announce_to_idle(&self, mut idle: Idle) {
+    fn announce_to_idle(&self, mut idle: Idle, here: Here) {
         if idle.searching() != 0 && !fault::is(Fault::AnnounceNoFence) {
             // Pairs with the one in `pass_on`: what is left to a searcher it sees when it leaves, or
             // here it has left.
@@ -117,7 +152,7 @@ impl Sleep {
             idle = self.word.peek();
         }
         if idle.wants_wake() {
-            self.wake_one();
+            self.wake_one(here);
         }
     }
 
@@ -127,7 +162,7 @@ impl Sleep {
         if !fault::is(Fault::AnnounceToNoLight) {
             light();
         }
-        self.wake_slot(index);
+        self.wake_slot(index, WOKEN);
     }
 
     /// So many jobs were seen where somebody has just found one, who may have woken a worker for them
@@ -136,25 +171,38 @@ impl Sleep {
     #[cold]
     pub(crate) fn announce_more(&self, jobs: u64) {
         if self.word.peek().searching() < jobs.min(self.search_limit) {
-            self.wake_one();
+            self.wake_one(ANYWHERE);
         }
     }
 
-    /// Wakes one sleeper, if there is any.
+    /// Wakes one sleeper, if there is any; rather one that is bound to the core that the caller is on.
     #[cold]
-    fn wake_one(&self) {
+    fn wake_one(&self, here: Here) {
         // A sleeper that may be relied on is seen as SLEEPING: by the caller's own change of the
         // word, which is an Acquire of the sleeper's, or by the `light` before the announcement
         // where the sleeper's `heavy` came first. (Where it comes later, the sleeper looks.)
         if self.word.peek().sleeping() == 0 {
             return;
         }
+        if self.wake_near(here) || fault::is(Fault::WakeNearOnly) && here().is_some() {
+            return;
+        }
         // Always from the front: the same few workers stay warm.
-        let _ = (0..self.slots.len()).any(|index| self.wake_slot(index));
+        let _ = (0..self.slots.len()).any(|index| self.wake_slot(index, WOKEN));
     }
 
-    /// Ends the sleep of one worker from outside. False if it does not sleep.
-    fn wake_slot(&self, index: usize) -> bool {
+    /// Wakes a sleeper that is bound to that core. False if there is none, or the core is not known.
+    fn wake_near(&self, here: Here) -> bool {
+        if self.cores.is_empty() {
+            return false;
+        }
+        let Some(here) = here() else { return false };
+        let mut cores = self.cores.iter().enumerate();
+        cores.any(|(index, &core)| core == here && self.wake_slot(index, WOKEN_TO_SERVE))
+    }
+
+    /// Ends the sleep of one worker from outside, and says by `woken` how. False if it does not sleep.
+    fn wake_slot(&self, index: usize, woken: u8) -> bool {
         let slot = &self.slots[index];
         // A look first: an exchange would take the line from a busy worker.
         if slot.state.load(Ordering::Relaxed) != SLEEPING {
@@ -172,7 +220,7 @@ impl Sleep {
         // Relaxed: the worker has been counted over, and its own change of the word, which follows
         // its load of this, cannot come before that one: both are AcqRel, so this store would then
         // happen after the load that reads it.
-        slot.state.store(WOKEN, Ordering::Relaxed);
+        slot.state.store(woken, Ordering::Relaxed);
         self.parker(index).unpark();
         true
     }
@@ -218,7 +266,7 @@ impl Sleep {
                 return;
             }
         }
-        self.wake_one();
+        self.wake_one(ANYWHERE);
     }
 
     /// The worker of `index` intends to sleep. It must now issue a `heavy` and look at every
@@ -248,11 +296,10 @@ impl Prepared<'_> {
     /// The last look found work, or the latch was set before it was complete: busy again.
     /// `queued` is that of [`Sleep::leave_search`]. How many others were asleep.
     pub(crate) fn cancel(self, queued: impl FnOnce() -> bool) -> u64 {
-        let before = if self.end_sleep() {
-            self.sleep.word.end_sleep()
-        } else {
+        let before = match self.end_sleep() {
+            None => self.sleep.word.end_sleep(),
             // Claimed meanwhile: this worker was made a searcher, and leaves as one.
-            return self.sleep.leave_search(queued);
+            Some(_) => return self.sleep.leave_search(queued),
         };
         // The look has not shown that there is no *more* work, and a poster may have relied
         // on this worker while it searched.
@@ -271,7 +318,7 @@ impl Prepared<'_> {
         let mut late = false;
         if latch.watch(parker) == Watch::Watching {
             // Relaxed, see `wake_slot`.
-            while slot.state.load(Ordering::Relaxed) != WOKEN && !latch.is_set() && !late {
+            while !is_woken(slot.state.load(Ordering::Relaxed)) && !latch.is_set() && !late {
                 match deadline {
                     None => parker.park(),
                     Some(deadline) => late = !parker.park_until(deadline),
@@ -283,40 +330,44 @@ impl Prepared<'_> {
             }
             latch.unwatch();
         }
-        if self.end_sleep() {
-            let _ = self.sleep.word.end_sleep();
-            if late { Woken::ByClock } else { Woken::ByLatch }
-        } else {
-            Woken::ToSearch
+        if let Some(woken) = self.end_sleep() {
+            return woken;
         }
+        let _ = self.sleep.word.end_sleep();
+        if late { Woken::ByClock } else { Woken::ByLatch }
     }
 
-    /// Ends the sleep from inside. False if a claimer was quicker; this worker is then a
-    /// searcher, and counted as one.
-    fn end_sleep(&self) -> bool {
+    /// Ends the sleep from inside, unless a claimer was quicker; this worker is then a searcher, and counted as one.
+    fn end_sleep(&self) -> Option<Woken> {
         let slot = &self.sleep.slots[self.index];
         // Relaxed: the worker takes back what it wrote itself.
         let mine =
             slot.state.compare_exchange(SLEEPING, AWAKE, Ordering::Relaxed, Ordering::Relaxed);
         if mine.is_ok() || fault::is(Fault::SleepEndsTwice) {
-            return true;
+            return None;
         }
-        // Relaxed, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its count to change.
-        while slot.state.load(Ordering::Relaxed) != WOKEN {
-            spin_loop();
-        }
+        let woken = loop {
+            // Relaxed, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its count to change.
+            match slot.state.load(Ordering::Relaxed) {
+                WOKEN => break Woken::ToSearch,
+                WOKEN_TO_SERVE => break Woken::ToServe,
+                _ => spin_loop(),
+            }
+        };
         slot.state.store(AWAKE, Ordering::Relaxed);
-        false
+        Some(woken)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Prepared, Sleep};
+    use super::{Here, Prepared, Sleep, WOKEN, WOKEN_TO_SERVE};
+    use crate::sync::Ordering;
 
     /// Four workers, so at most two searchers; those of `asleep` are on their way to sleep.
     fn sleep(asleep: &[usize]) -> (&'static Sleep, Vec<Prepared<'static>>) {
-        let sleep: &'static Sleep = Box::leak(Box::new(Sleep::new(4)));
+        // In pairs on the cores 7 and 5.
+        let sleep: &'static Sleep = Box::leak(Box::new(Sleep::new(4, Box::new([7, 7, 5, 5]))));
         let prepare = |&index: &usize| {
             sleep.enlist(index);
             sleep.prepare(index, false)
@@ -393,6 +444,54 @@ mod tests {
         counts(sleep, 3, 0);
         asleep.remove(0).cancel(|| false);
         counts(sleep, 1, 1);
+    }
+
+    /// Who has been woken, and who of them to serve.
+    #[track_caller]
+    fn woken(sleep: &Sleep, expected: [&[usize]; 2]) {
+        let state = |index: usize| sleep.slots[index].state.load(Ordering::Relaxed);
+        let are = |woken: u8| (0..4).filter(|&index| state(index) == woken).collect::<Vec<_>>();
+        assert_eq!([are(WOKEN), are(WOKEN_TO_SERVE)], expected);
+    }
+
+    #[test]
+    fn who_blocks_wakes_one_of_its_core() {
+        let (sleep, _asleep) = sleep(&[0, 1, 2, 3]);
+        sleep.announce_and_block(|| Some(5));
+        woken(sleep, [&[], &[2]]);
+        assert_eq!(sleep.word.end_search().searching(), 1);
+        sleep.announce_and_block(|| Some(5));
+        woken(sleep, [&[], &[2, 3]]);
+        counts(sleep, 2, 1);
+    }
+
+    /// Nobody of that core sleeps, nobody is bound to it, or it is not known: as for anybody.
+    #[test]
+    fn who_blocks_wakes_another_if_its_core_has_none() {
+        let here: [Here; 3] = [|| Some(5), || Some(6), || None];
+        for here in here {
+            let (sleep, _asleep) = sleep(&[0, 1]);
+            sleep.announce_and_block(here);
+            woken(sleep, [&[0], &[]]);
+            counts(sleep, 1, 1);
+        }
+    }
+
+    #[test]
+    fn the_core_is_asked_for_only_if_somebody_is_to_be_woken() {
+        let here: Here = || panic!("nobody wants to know");
+        let (sleep, _asleep) = sleep(&[0, 2]);
+        sleep.announce();
+        woken(sleep, [&[0], &[]]);
+        sleep.announce_and_block(here);
+        counts(sleep, 1, 1);
+        let (sleep, _asleep) = self::sleep(&[]);
+        sleep.announce_and_block(here);
+        let unbound = Sleep::new(1, Box::default());
+        unbound.enlist(0);
+        let _asleep = unbound.prepare(0, false);
+        unbound.announce_and_block(here);
+        counts(&unbound, 0, 1);
     }
 
     #[test]

@@ -57,6 +57,7 @@ faults! {
     AnnounceToNoLight: "sleep: an announcement to one worker without `light`",
     ClaimIgnored: "sleep: a claimer wakes a worker that another one has claimed",
     ClaimUncounted: "sleep: a woken worker is not counted over to the searchers",
+    WakeNearOnly: "sleep: a wake for a caller that blocks looks at the workers of its core only",
     CancelWakesNobody: "sleep: who breaks off its sleep wakes nobody, though no searcher is left",
     SleepEndsTwice: "sleep: a worker ends its sleep although it was claimed",
     SleepTrustsToken: "sleep: a worker does not look why it was unparked",

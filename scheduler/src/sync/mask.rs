@@ -1,4 +1,4 @@
-//! Which cores a thread may run on, and a new one.
+//! Which core a thread runs on, which it may run on, and which a new one may.
 //!
 //! On Linux a thread inherits the mask of the thread that spawns it. From a pinned worker that is
 //! one core, and a thread that waits for others would stay behind that worker. So the first pool
@@ -16,4 +16,4 @@ mod imp;
 
 #[cfg(feature = "affinity")]
 pub(crate) use imp::cores;
-pub(crate) use imp::{remember, restore};
+pub(crate) use imp::{here, remember, restore};

@@ -1,7 +1,7 @@
-//! `sched_getaffinity(2)` and `sched_setaffinity(2)`. See `mask.rs`.
+//! `sched_getaffinity(2)`, `sched_setaffinity(2)` and `sched_getcpu(3)`. See `mask.rs`.
 
 use crate::sync::StaticOnceLock;
-use libc::{cpu_set_t, sched_getaffinity, sched_setaffinity};
+use libc::{cpu_set_t, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::mem::MaybeUninit;
 
 /// None: the kernel has more cores than `cpu_set_t` can say.
@@ -30,6 +30,14 @@ pub(crate) fn cores() -> Option<Vec<usize>> {
     // SAFETY: `mask` has a bit for each below CPU_SETSIZE.
     let is_in_mask = |&core: &usize| unsafe { CPU_ISSET(core, &mask) };
     Some((0..CPU_SETSIZE as usize).filter(is_in_mask).take(count).collect())
+}
+
+/// The core that the calling thread runs on. It may be on another one when this returns: a hint.
+pub(crate) fn here() -> Option<usize> {
+    // SAFETY: it has no preconditions. It reads what the kernel keeps for the thread, mostly without a system call.
+    let core = unsafe { sched_getcpu() };
+    // Negative: the kernel cannot tell.
+    core.try_into().ok()
 }
 
 /// Notes the calling thread's mask, the first time.

@@ -6,6 +6,11 @@ pub(crate) fn cores() -> Option<Vec<usize>> {
     None
 }
 
+/// The core that the calling thread runs on, if that can be asked here.
+pub(crate) fn here() -> Option<usize> {
+    None
+}
+
 /// Notes the calling thread's mask, the first time.
 pub(crate) fn remember() {}
 

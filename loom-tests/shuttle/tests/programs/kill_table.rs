@@ -269,6 +269,7 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("GrantUncounted", "as above"),
     ("ClosingForgets", "nothing is delayed here, where the clock stands still"),
     ("GiveUpLeavesStarted", "no program has a build that fails"),
+    ("WakeNearOnly", "nobody knows its core here; loom's models say one"),
     ("ParkIgnoresToken", "shuttle's park may end without a reason, as std's, and that helps"),
 ];
 

@@ -72,7 +72,7 @@ mod tests {
 
     /// Two workers of four that are this thread, in turn; the first has as many jobs in its head.
     fn robbing<const JOBS: usize>(f: impl FnOnce(&Worker, &Worker)) {
-        let (registry, tails) = Registry::new(4, Hooks::default());
+        let (registry, tails) = Registry::new(4, Box::default(), Hooks::default());
         if registry.sleep().word().peek().eager() {
             return; // Nothing stays in a head.
         }

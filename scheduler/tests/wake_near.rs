@@ -1,0 +1,137 @@
+//! A caller that blocks at once is served by a worker on its own core, if one of those sleeps there. One that goes
+//! on is not: its core is taken.
+//!
+//! Who wakes whom is decided before anybody is woken, so that no clock is needed: each call is made when all workers are
+//! asleep that are not held.
+#![cfg(all(feature = "affinity", target_os = "linux"))]
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
+
+mod support;
+
+use core_affinity::CoreId;
+use scheduler::{Pinning, ThreadPool};
+use support::sync::{mpsc, thread};
+use support::{wait_until, watchdog};
+
+/// Runs `body` under a watchdog, with two cores that its threads may run on. A machine, or a container, with one core
+/// has nothing to choose from.
+fn on_two_cores(name: &str, body: impl FnOnce([usize; 2]) + Send + 'static) {
+    watchdog(name, || {
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        match cores[..] {
+            [first, second, ..] => body([first.id, second.id]),
+            _ => println!("this thread may run on one core only: nothing was tried"),
+        }
+    });
+}
+
+/// Runs `f` on a thread that is bound to `core`.
+fn bound_to<R: Send>(core: usize, f: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|s| {
+        let bound = s.spawn(|| {
+            assert!(core_affinity::set_for_current(CoreId { id: core }), "core {core}");
+            f()
+        });
+        bound.join().expect("it does not panic")
+    })
+}
+
+fn pool(workers: usize, cores: [usize; 2]) -> ThreadPool {
+    let builder = ThreadPool::builder().num_threads(workers);
+    builder.pinning(Pinning::Cores(cores.to_vec())).build().expect("a pool")
+}
+
+/// Until so many workers sleep. Nobody else uses the pool, so they stay asleep.
+fn asleep(pool: &ThreadPool, workers: u64) {
+    wait_until(|| {
+        let total = pool.metrics().total();
+        total.parks - total.wakes == workers
+    });
+}
+
+fn index(pool: &ThreadPool) -> usize {
+    pool.current_thread_index().expect("it runs on a worker")
+}
+
+const ROUNDS: usize = 200;
+
+#[test]
+fn a_caller_that_blocks_is_served_on_its_core() {
+    on_two_cores("a_caller_that_blocks_is_served_on_its_core", |cores| {
+        let pool = pool(2, cores);
+        for (worker, core) in cores.into_iter().enumerate() {
+            // Nothing is forked: that would wake the other one, perhaps late.
+            let calls: [&(dyn Fn() -> usize + Sync); 3] =
+                [&|| pool.install(|| index(&pool)), &|| pool.scope(|_| index(&pool)), &|| {
+                    pool.with_context(|_| index(&pool))
+                }];
+            bound_to(core, || {
+                for call in calls.into_iter().cycle().take(ROUNDS) {
+                    asleep(&pool, 2);
+                    assert_eq!(call(), worker, "the caller is on core {core}");
+                }
+            });
+        }
+    });
+}
+
+/// It wakes the first, wherever it is.
+#[test]
+fn a_caller_that_goes_on_does_not_ask_for_its_core() {
+    on_two_cores("a_caller_that_goes_on_does_not_ask_for_its_core", |cores| {
+        let pool = pool(2, cores);
+        bound_to(cores[1], || {
+            let (sender, receiver) = mpsc::channel();
+            for _ in 0..ROUNDS {
+                asleep(&pool, 2);
+                let sender = sender.clone();
+                pool.execute(move || sender.send(scheduler::current_thread_index()).unwrap())
+                    .unwrap();
+                assert_eq!(receiver.recv().unwrap(), Some(0));
+                asleep(&pool, 2);
+                assert_eq!(pool.spawn(scheduler::current_thread_index).join().unwrap(), Some(0));
+            }
+        });
+    });
+}
+
+/// A worker of another pool runs that pool's jobs while it waits.
+#[test]
+fn nor_does_a_worker_of_another_pool() {
+    on_two_cores("nor_does_a_worker_of_another_pool", |cores| {
+        let (pool, other) = (pool(2, cores), pool(1, [cores[1]; 2]));
+        for _ in 0..ROUNDS {
+            asleep(&pool, 2);
+            assert_eq!(other.install(|| pool.install(|| index(&pool))), 0);
+        }
+    });
+}
+
+/// The workers 1 and 3 are on the second core. A caller there goes to the second of them if the first is held, and to
+/// another core if both are.
+#[test]
+fn a_caller_whose_core_has_nobody_asleep_wakes_another() {
+    on_two_cores("a_caller_whose_core_has_nobody_asleep_wakes_another", |cores| {
+        let pool = &pool(4, cores);
+        thread::scope(|s| {
+            let mut release = Vec::new();
+            for (held, next) in [1, 3, 0].into_iter().enumerate() {
+                asleep(pool, 4 - held as u64);
+                let (begins, begun) = mpsc::channel();
+                let (releases, released) = mpsc::channel::<()>();
+                s.spawn(move || {
+                    bound_to(cores[1], move || {
+                        pool.install(move || {
+                            begins.send(index(pool)).unwrap();
+                            // Blocked, until the sender is gone.
+                            released.recv().unwrap_err();
+                        });
+                    });
+                });
+                assert_eq!(begun.recv().unwrap(), next, "while {held} are held");
+                release.push(releases);
+            }
+        });
+    });
+}
