@@ -15,7 +15,7 @@ use crate::sync::{Arc, Condvar, Mutex, thread};
 use std::fmt;
 use std::io;
 
-/// One worker to be run, as a [`spawn_handler`](ThreadPoolBuilder::spawn_handler) gets it.
+/// One worker to be run, as a [`spawn_handler`](crate::ThreadPoolBuilder::spawn_handler) gets it.
 ///
 /// Dropped before the handler returns, it makes `build` fail. Dropped later, it leaves the pool with
 /// one worker less: a `broadcast` would then wait for ever.
@@ -84,7 +84,7 @@ impl ThreadBuilder {
         self.post.as_ref().map_or(0, |post| post.index)
     }
 
-    /// The name that the thread should have, from [`thread_name`](ThreadPoolBuilder::thread_name).
+    /// The name that the thread should have, from [`thread_name`](crate::ThreadPoolBuilder::thread_name).
     ///
     /// # Examples
     ///
@@ -104,7 +104,7 @@ impl ThreadBuilder {
     }
 
     /// The stack that the thread should have, in bytes, from
-    /// [`stack_size`](ThreadPoolBuilder::stack_size).
+    /// [`stack_size`](crate::ThreadPoolBuilder::stack_size).
     ///
     /// # Examples
     ///
