@@ -260,6 +260,8 @@ impl ThreadPool {
 }
 
 /// [`spawn`] on that pool, from that line; the closure comes back if the pool is shutting down.
+// Apart, it hands over what it returns in memory.
+#[inline(always)]
 pub(crate) fn spawn_on<F, T>(
     registry: &Registry,
     f: F,
