@@ -35,6 +35,7 @@ impl Submit for Arc<Registry> {
 }
 
 /// The handle of a closure that was refused, which is dropped.
+#[cold]
 pub(crate) fn refused<F, T>(rejected: Rejected<F>) -> JoinHandle<T> {
     let reason = match rejected.reason() {
         RejectedReason::ShutDown => Reason::ShutDown,
