@@ -148,12 +148,14 @@ impl Latch {
         Self { word: AtomicPtr::new((&raw const *held).cast_mut().cast()) }
     }
 
-    /// What its word holds. `None`: it has had a watcher; then all that the waiter did before is visible. Once it is
-    /// set the pointer means nothing.
+    /// What the word holds of a latch that was made [to hold](Self::holding) something, and is not set. `None`: it has
+    /// had a watcher; then all that the waiter did before is visible.
     #[inline(always)]
     pub(crate) fn held(&self) -> Option<*const ()> {
-        // Ordering: Acquire, with the Release of the exchange in `store`: what the waiter wrote before it watched.
+        // Ordering: Acquire, with the Release of the exchange in `store`: what the waiter wrote before it watched. Also
+        // if it has taken its watcher back since: that exchange goes on with the release sequence of the first.
         let word = self.word.load(fault::unless(Fault::LatchHeldRelaxed, Ordering::Acquire));
+        debug_assert!(word != SET, "nothing is held any more");
         let is_held = word != UNSET && !is_watcher(word) || fault::is(Fault::LatchHeldUnasked);
         is_held.then(|| word.cast_const().cast())
     }

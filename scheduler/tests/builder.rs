@@ -460,6 +460,43 @@ fn supplied_threads_may_start_late() {
     });
 }
 
+/// The worker is bound, and its thread has its own cores again afterwards, whether the pool could be built or not.
+#[cfg(all(feature = "affinity", target_os = "linux"))]
+#[test]
+fn a_supplied_thread_is_not_bound_for_good() {
+    let cores = || core_affinity::get_core_ids().unwrap_or_default();
+    watchdog("a_supplied_thread_is_not_bound_for_good", move || {
+        let before = cores();
+        let [first, ..] = before[..] else { return println!("cores are not known here") };
+        for fails in [false, true] {
+            let threads = Arc::new(Mutex::new(Vec::new()));
+            let supplied = Arc::clone(&threads);
+            let builder = builder().num_threads(2).pinning(Pinning::Cores(vec![first.id]));
+            let pool = builder
+                .spawn_handler(move |worker| {
+                    if fails && worker.index() == 1 {
+                        return Err(io::Error::other("no more threads today"));
+                    }
+                    let run = move || {
+                        worker.run();
+                        cores()
+                    };
+                    supplied.lock().unwrap().push(thread::spawn(run));
+                    Ok(())
+                })
+                .build();
+            assert_eq!(pool.is_err(), fails);
+            if let Ok(pool) = pool {
+                let bound = pool.install(cores);
+                assert!(bound == [first] || !pool.metrics().pinned(), "{bound:?}");
+            }
+            for thread in std::mem::take(&mut *threads.lock().unwrap()) {
+                assert_eq!(thread.join().unwrap(), before);
+            }
+        }
+    });
+}
+
 /// Who waits for no hook has begun by then, and leaves as well.
 #[test]
 fn a_spawn_handler_that_fails_without_hooks() {

@@ -129,6 +129,52 @@ fn a_destructor_does_not_wait_for_its_own_pool() {
     });
 }
 
+/// The value that nobody wants, and the waker of who waits for room, may end the executor, on the worker that is about to
+/// tell its queue.
+#[test]
+fn the_destructor_of_a_value_does_not_wait_for_its_executor() {
+    watchdog("the_destructor_of_a_value_does_not_wait_for_its_executor", || {
+        for at_once in [1, 3] {
+            let pool = pool(1);
+            let executor = Arc::new(executor(&pool, 4, RejectionPolicy::Abort));
+            let stuck = Stuck::new(&pool, 1);
+            let (ended, has_ended) = mpsc::channel();
+            for _ in 0..at_once {
+                let (inner, ended) = (Arc::clone(&executor), ended.clone());
+                let value = dropping(move || {
+                    let _ = inner.shutdown(Shutdown::Drain);
+                    ended.send(()).unwrap();
+                });
+                drop(executor.submit(move || value).unwrap());
+            }
+            stuck.release();
+            (0..at_once).for_each(|_| has_ended.recv().unwrap());
+            let _ = executor.shutdown(Shutdown::Drain);
+        }
+    });
+}
+
+/// Nor for an executor whose closures come behind it.
+#[test]
+fn a_destructor_does_not_wait_for_an_executor_of_its_pool() {
+    watchdog("a_destructor_does_not_wait_for_an_executor_of_its_pool", || {
+        let pool = Arc::new(pool(1));
+        let stuck = Stuck::new(&pool, 1);
+        let executor = Arc::new(executor(&pool, 1, RejectionPolicy::Abort));
+        let inner = Arc::clone(&executor);
+        let handle = pool.spawn(dropping(move || _ = inner.shutdown(Shutdown::Drain)));
+        let behind = executor.submit(|| ()).unwrap();
+        thread::scope(|s| {
+            s.spawn(|| {
+                assert!(handle.join().unwrap_err().is_shut_down());
+                assert!(behind.join().unwrap_err().is_shut_down());
+                stuck.release();
+            });
+            let _ = pool.shutdown(Shutdown::CancelQueued);
+        });
+    });
+}
+
 /// Whoever drops a closure unrun may drop the last handle to its pool with it, and that waits for the pool's roots.
 #[test]
 fn a_closure_that_is_dropped_unrun_may_own_its_pool() {

@@ -334,6 +334,7 @@ fn a_shutdown_in_the_middle_fails_each_that_has_not_begun() {
             let pool = pool(1);
             let executor = scheduler::Executor::builder(&pool).build().unwrap();
             let (began, has_begun) = mpsc::channel();
+            let (submits, submitted) = mpsc::channel();
             let (go, gone) = mpsc::channel::<()>();
             let mut running = Some((began, gone));
             let closures = (0..4).map(move |n| {
@@ -346,11 +347,16 @@ fn a_shutdown_in_the_middle_fails_each_that_has_not_begun() {
                     Err::<(), _>(n)
                 }
             });
+            // Asked for one more, when all are queued.
+            let closures = closures.chain(std::iter::from_fn(move || {
+                submits.send(()).unwrap();
+                None
+            }));
             let (pool, executor) = (&pool, &executor);
             let error = thread::scope(|s| {
                 s.spawn(move || {
                     has_begun.recv().unwrap();
-                    // Some may be submitted later.
+                    submitted.recv().unwrap();
                     drop(if through_executor {
                         executor.shutdown_now()
                     } else {

@@ -2,7 +2,8 @@
 //! on is not: its core is taken.
 //!
 //! Who wakes whom is decided before anybody is woken, so that no clock is needed: each call is made when all workers are
-//! asleep that are not held.
+//! asleep that are not held. (But for one that is woken in vain by another that leaves its search, which is the first of them:
+//! nobody's choice here rests on whether that one sleeps.)
 #![cfg(all(feature = "affinity", target_os = "linux"))]
 #![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
 #![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]

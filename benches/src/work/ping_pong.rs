@@ -19,8 +19,7 @@ impl PingPong {
     }
 }
 
-/// What each job does with the result of the one before: a job that is lost, or runs twice, shows in all
-/// that follow.
+/// What each job does with the result of the one before: a result that is another job's shows in all that follow.
 fn strike(mut ball: u64) -> u64 {
     ball ^ random(&mut ball)
 }

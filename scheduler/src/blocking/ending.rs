@@ -25,7 +25,7 @@ impl Elastic {
     /// A worker of a [`ThreadPool`](crate::ThreadPool) runs other jobs while it waits (with `DrainFor`, it
     /// blocks, up to the deadline). On a thread of this pool it returns at once, since the caller itself is
     /// still running, and names it among the stragglers; the threads end by themselves. It also returns at once
-    /// in the destructor of a closure that another call drops unrun. Any other thread blocks.
+    /// in the destructor of a closure that a shutdown, or a policy, drops unrun. Any other thread blocks.
     ///
     /// # Examples
     ///

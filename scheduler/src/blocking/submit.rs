@@ -6,9 +6,9 @@ use super::state::{Admission, Package, Refused};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
 use crate::latch::Latch;
-use crate::pool::carried;
 use crate::pool::registry::{wait, wait_until};
 use crate::pool::worker::Worker;
+use crate::pool::{carried, held};
 use crate::sync::{Arc, Instant, Ordering};
 use crate::task::JoinHandle;
 use crate::unwind::{self, QuietDrop};
@@ -227,7 +227,7 @@ impl Shared {
             Ok((handle, oldest)) => {
                 if let Some(oldest) = oldest {
                     this.count_rejected();
-                    oldest.cancel(Reason::Discarded);
+                    held::with(&**this, || oldest.cancel(Reason::Discarded));
                 }
                 Ok(handle)
             }

@@ -24,11 +24,11 @@ use crate::job::cell::Reason;
 use crate::job::party::{Entry, Orphan};
 use crate::job::{Header, JobRef};
 use crate::pool::fronts::Front;
-use crate::pool::held;
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
 use crate::pool::running::Running;
 use crate::pool::worker::Worker;
+use crate::pool::{carried, held};
 use crate::span::Submission;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Counter, Instant, Mutex};
@@ -118,12 +118,15 @@ impl Core {
         *self.counts.lock().unwrap()
     }
 
-    /// Whether the calling thread is inside one of the executor's closures, as a worker, or drops one: it cannot wait
-    /// for the executor to end.
+    /// Whether the calling thread is inside one of the executor's closures, as a worker, or drops one, or its value, or
+    /// drops one of the pool: it cannot wait for the executor to end. (The pool's may be what the executor's ticket is
+    /// queued behind.)
     pub(super) fn is_inside(&self) -> bool {
+        let inside = |slot: &Slot| slot.running.any() || slot.redeeming.get() != 0;
         let worker = self.registry.own_worker();
-        worker.is_some_and(|worker| self.slots[worker.index()].running.any())
+        worker.is_some_and(|worker| inside(&self.slots[worker.index()]))
             || held::contains(self)
+            || self.registry.lifecycle().is_cancelling() && held::contains(&*self.registry)
     }
 
     /// Submits one closure, which `make` makes under the queue's lock. Mostly that is all that there is to know of
@@ -240,7 +243,7 @@ impl Core {
         // SAFETY: an `Arc` is not null.
         let header = unsafe { NonNull::new_unchecked(core) }.cast();
         // SAFETY: the reference that was just given up keeps the core alive until the ticket has run; a
-        // core is `Sync`; the header's function is called once for each reference.
+        // core is `Sync`; the header's function is called once for each reference; a core is no fork.
         let ticket = unsafe { JobRef::new(header) };
         this.registry.submit_root(ticket);
     }
@@ -248,7 +251,7 @@ impl Core {
     /// A ticket runs, on a worker; or on any thread if the pool is being cancelled.
     fn redeem(this: &Arc<Self>) {
         if this.registry.lifecycle().is_cancelling() {
-            return this.cancel(this.empty(true), Reason::ShutDown);
+            return this.cancel_all(true);
         }
         let worker = this.registry.own_worker();
         // On top of something that waits, one entry has to do: what waits wants to go on.
@@ -263,11 +266,15 @@ impl Core {
         if again {
             Self::submit_ticket(this);
         }
-        drop(this.follow(after));
-        let Some(entry) = entry else { return };
-        let Some(pace) = &mut pace else { return entry.into_job().run() };
+        let Some(entry) = entry else { return drop(this.follow(after)) };
+        let Some(pace) = &mut pace else {
+            this.dropping(|| drop(this.follow(after)));
+            return entry.into_job().run();
+        };
         let Pace { worker, slot, .. } = *pace;
+        // Before those are told who wait for room: they may shut the executor down, with this one in it.
         slot.redeeming.add(1);
+        drop(this.follow(after));
         if leased != 0 {
             pace.begin();
         }
@@ -411,12 +418,23 @@ impl Core {
 
     /// Drops everything that is queued.
     pub(super) fn cancel_queued(&self) {
-        self.cancel(self.empty(false), Reason::ShutDown);
+        self.cancel_all(false);
+    }
+
+    fn cancel_all(&self, by_ticket: bool) {
+        self.dropping(|| self.empty(by_ticket).for_each(|entry| entry.cancel(Reason::ShutDown)));
     }
 
     /// Drops these, which have left the queue.
     pub(super) fn cancel(&self, entries: impl IntoIterator<Item = Entry>, reason: Reason) {
         self.dropping(|| entries.into_iter().for_each(|entry| entry.cancel(reason)));
+    }
+
+    /// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.
+    pub(super) fn run_all(&self, displaced: Vec<Entry>) {
+        let run = |entry: Entry| carried::run_apart(|| entry.into_job().run());
+        // What they return may be dropped here, before they count as ended.
+        self.dropping(|| displaced.into_iter().for_each(run));
     }
 
     /// Runs `f`, which drops closures of the executor's unrun. Each is counted out when it has been dropped: its

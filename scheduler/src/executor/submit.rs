@@ -7,12 +7,10 @@ use super::waiting::Waiting;
 use super::{Core, Executor};
 use crate::admission::{Overflow, Rejected, RejectedReason, RejectionPolicy, Verdict};
 use crate::job::cell::Reason;
-use crate::job::party::Entry;
-use crate::pool::carried;
 use crate::pool::worker::Worker;
 use crate::sync::Instant;
 use crate::task::JoinHandle;
-use crate::unwind::QuietDrop;
+use crate::unwind;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -267,11 +265,15 @@ impl Executor {
         let verdict = if rooms > capacity {
             Verdict::Abort
         } else {
-            // The policy may panic, and the closure's destructor as well.
-            let dropped = QuietDrop::new(load);
-            let verdict = policy.decide(Overflow::new(len, capacity, Worker::current().is_some()));
-            load = dropped.into_inner();
-            verdict
+            let overflow = Overflow::new(len, capacity, Worker::current().is_some());
+            match unwind::catch(|| policy.decide(overflow)) {
+                Ok(verdict) => verdict,
+                Err(payload) => {
+                    // Each by itself: the closures' destructors may panic as well.
+                    drop(load.discard());
+                    unwind::resume(payload)
+                }
+            }
         };
         let number = rooms as u64;
         match verdict {
@@ -324,7 +326,7 @@ impl Executor {
                         if let Some(place) = place {
                             place.use_up();
                         }
-                        run_all(displaced);
+                        core.run_all(displaced);
                         return Ok(load.into_handles());
                     }
                     Pushed::Closed => return refuse(load, RejectedReason::ShutDown),
@@ -370,9 +372,4 @@ impl Executor {
 
 fn refuse<L: Load>(load: L, reason: RejectedReason) -> Result<L::Handles, Rejected<L::Closures>> {
     Err(Rejected::new(load.into_closures(), reason))
-}
-
-/// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.
-fn run_all(displaced: Vec<Entry>) {
-    displaced.into_iter().for_each(|oldest| carried::run_apart(|| oldest.into_job().run()));
 }

@@ -188,7 +188,7 @@ where
     // SAFETY: the place is new, and made for this type.
     unsafe { cell.write(cell_value) };
     // SAFETY: the cell is freed only after the queue entry has been used; closure and value
-    // are `Send`; this is its one `JobRef`.
+    // are `Send`; this is its one `JobRef`; a cell is no fork.
     let entry = unsafe { JobRef::new(cell.cast()) };
     (Entry(entry.into_cell()), cell.cast())
 }

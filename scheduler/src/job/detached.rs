@@ -66,7 +66,7 @@ impl<F: FnOnce() + Send, O: Owner> Place<F, O> {
         // SAFETY: (1) as above.
         unsafe { Words::write(its_closure, closure) };
         // SAFETY: the job is freed when this right is used, which is the only one; the closure is
-        // `Send`.
+        // `Send`; it is no fork.
         unsafe { JobRef::new(self.job.cast()) }
     }
 }

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Invariant: as long as the latch is not set, its word holds the header, or the header is kept and whoever
-//! reads the word sees that: the owner wrote it before its first watch (Release), and the runner reads the word by Acquire.
+//! reads the word sees that: the owner wrote it before its first watch (Release), and the runner reads the word by Acquire; an
+//! unwatch in between is an exchange, and continues the release sequence of the watch.
 //!
 //! The closure is taken out once: by the owner, if it got the job back unrun, or by the one
 //! thread that runs the job's [`JobRef`]. That thread writes the result and sets the latch,

@@ -95,7 +95,8 @@ impl JobRef {
     ///
     /// # Safety
     ///
-    /// 1. As [`new`](Self::new), but for its last.
+    /// 1. The first three of [`new`](Self::new).
+    /// 2. A [`ForkJob`] begins at `start`.
     #[inline(always)]
     unsafe fn of_fork(start: NonNull<Header>) -> Self {
         Self(start.map_addr(|addr| addr | Self::FORK))
@@ -104,6 +105,7 @@ impl JobRef {
     /// The same job, as a root.
     #[inline]
     pub(crate) fn into_root(self) -> Self {
+        debug_assert!(!self.is_special(), "the two tags together are a bundle's");
         Self(self.0.map_addr(|addr| addr | Self::ROOT))
     }
 
@@ -123,7 +125,7 @@ impl JobRef {
         self.0.addr().get() & Self::FORK != 0
     }
 
-    /// Of a job that was in a head: whether it is a fork whose frame knows its index there.
+    /// Whether it is a fork whose frame knows its index in a head, if it is in one.
     #[inline(always)]
     pub(crate) fn is_fork(&self) -> bool {
         self.tags() == Self::FORK
@@ -138,12 +140,14 @@ impl JobRef {
 
     /// The same job, as a bundle.
     pub(crate) fn into_bundle(self) -> Self {
+        debug_assert!(self.tags() == 0, "a bundle is nothing else");
         Self(self.0.map_addr(|addr| addr | Self::BUNDLE))
     }
 
     /// The same job, which is a cell.
     #[inline(always)]
     fn into_cell(self) -> Self {
+        debug_assert!(!self.is_special(), "the two tags together are a moved fork's");
         Self(self.0.map_addr(|addr| addr | Self::CELL))
     }
 
@@ -161,7 +165,8 @@ impl JobRef {
     pub(crate) fn run(self) {
         let header = self.header();
         let run = if self.is_special() && !self.is_bundle() {
-            // SAFETY: the maker promised that it is one, and alive (`of_fork`).
+            // SAFETY: (1) the maker promised that it is one, alive (`of_fork`), and that this is done once
+            // (`new`, 3), so it has not run.
             unsafe { fork::function(header) }
         } else {
             // SAFETY: the maker promised that the job is alive, and no fork (`new`, 1 and 4).
@@ -228,8 +233,9 @@ mod tests {
         let header = Header::new(|_| ());
         // SAFETY: it is not run.
         let job = || unsafe { JobRef::new(NonNull::from(&header)) };
-        // SAFETY: as above.
-        let fork = || unsafe { JobRef::of_fork(NonNull::from(&header)) };
+        let fork_job = ForkJob::of::<Plain>(|| ());
+        // SAFETY: it is not run.
+        let fork = || unsafe { fork_job.as_job_ref() };
         let tagged = [
             (job(), [false; 5]),
             (fork(), [true, true, false, false, false]),
@@ -243,7 +249,12 @@ mod tests {
         ];
         for (job, what) in tagged {
             assert_eq!(says(&job), what, "{job:?}");
-            assert!(job.is(NonNull::from(&header)));
+            let its_header = if job.tags() & JobRef::FORK == 0 || job.is_bundle() {
+                NonNull::from(&header)
+            } else {
+                fork_job.header()
+            };
+            assert!(job.is(its_header));
         }
     }
 }

@@ -316,6 +316,10 @@ impl Cache {
 
     /// The same for the next `n`, with slabs for them.
     fn prepare_many(&self, n: usize) {
+        if n > OUTSIDE_AFTER {
+            // It asks for as many as would make it one that has its own.
+            self.asked.set(self.asked.get().max(OUTSIDE_AFTER));
+        }
         let carved = n.saturating_sub(self.keep.get() - self.room.get());
         if carved == 0 || self.uncarved.get() == 0 && !self.refill_early() {
             return;
@@ -558,6 +562,14 @@ mod tests {
             let ready = cache.all_ready.get();
             (listed + cache.uncarved.get() + ready * blocks(cache.block), ready)
         })
+    }
+
+    #[test]
+    fn a_thread_outside_that_prepares_many_has_its_own_from_then_on() {
+        prepare_many::<[u64; 4]>(OUTSIDE_AFTER);
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::System);
+        prepare_many::<[u64; 4]>(OUTSIDE_AFTER + 1);
+        assert_eq!(allocate_one::<[u64; 4]>(), Source::Slab);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl<F, R> StackJob<F, R> {
     /// 2. The closure may run on any thread, and so may its result be made there.
     /// 3. Called once.
     pub(crate) unsafe fn as_job_ref(&self) -> JobRef {
-        // SAFETY: (1), (2) and (3) are the caller's.
+        // SAFETY: (1), (2) and (3) are the caller's; (4) it is none.
         unsafe { JobRef::new(self.header()) }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn pack(mut jobs: impl Iterator<Item = JobRef>) -> Option<(JobRef, us
     }
     let len = *len;
     // SAFETY: freed when it is unpacked, which is the one use of this right; its jobs may run
-    // on any thread, as any job.
+    // on any thread, as any job; a bundle is no fork.
     let entry = unsafe { JobRef::new(bundle.cast()) };
     Some((entry.into_bundle(), len))
 }
@@ -66,7 +66,7 @@ pub(crate) fn unpack(bundle: JobRef, mut each: impl FnMut(JobRef)) {
 
 /// [`Header::run`] of a bundle.
 unsafe fn run(header: NonNull<Header>) {
-    // SAFETY: the caller has the right to the bundle at `header`, and passes it on.
+    // SAFETY: the caller has the right to the bundle at `header`, and passes it on; (4) no fork is there.
     let bundle = unsafe { JobRef::new(header) }.into_bundle();
     let worker = Worker::current().expect("only workers run bundles");
     unpack(bundle, |job| worker.push(job.into_moved()));

@@ -258,8 +258,8 @@ impl ThreadPool {
     /// end by themselves, and nobody watches the deadline of a `DrainFor`. Of another pool: runs
     /// that pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
     ///
-    /// Any other thread blocks; but in the destructor of a closure that another call drops unrun it returns at
-    /// once, since that closure still counts.
+    /// Any other thread blocks; but in the destructor of a closure that a shutdown drops unrun it returns at
+    /// once, since that closure still counts. (One that is dropped by an abort is no exception.)
     ///
     /// # Examples
     ///

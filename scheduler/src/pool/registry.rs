@@ -407,7 +407,8 @@ impl Registry {
         self.fronts.close();
         let closing = self.lifecycle.close();
         self.pass(closing.passage);
-        self.on_close.close();
+        // It drops closures: their destructors cannot wait for what this call is to end.
+        held::with(self, || self.on_close.close());
         closing.before
     }
 

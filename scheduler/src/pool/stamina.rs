@@ -10,10 +10,11 @@
 //! search that found a job brings back the full length, and so does a sleep so short that a search might have
 //! saved it.
 //!
-//! In its first search a worker gives way instead of spinning. Its thread has just begun, and the system may have
-//! put it on the core of the one who builds the pool, who has more threads to start and a job to submit.
+//! A new worker does not search, but looks about for as long, and gives way each time. Its thread has just begun, and the
+//! system may have put it on the core of the one who builds the pool, who has more threads to start and a job to submit.
+//! Others rely on a searcher, which has to run.
 //!
-//! Who was woken by a caller that waits for this very core goes to sleep as soon as it has nothing more: the
+//! Who was woken by a caller that waits for this very core goes to sleep when it has nothing more: the
 //! caller is the one who will have the next job, and as long as the worker looks for it, it cannot submit it.
 
 use crate::sync::{Instant, SEARCH_ROUNDS};
@@ -38,20 +39,23 @@ pub(crate) struct Stamina {
     /// Sleeps since the last short one, or since a search that found something.
     sleeps: Cell<u32>,
     new: Cell<bool>,
+    /// The next search is left out.
+    serves: Cell<bool>,
 }
 
 impl Stamina {
     pub(crate) fn new() -> Self {
-        Self { rounds: Cell::new(SEARCH_ROUNDS), sleeps: Cell::new(0), new: Cell::new(true) }
+        let (new, serves) = (Cell::new(true), Cell::new(false));
+        Self { rounds: Cell::new(SEARCH_ROUNDS), sleeps: Cell::new(0), new, serves }
     }
 
     /// How often the next search goes round all victims. 0: a worker that runs out of work goes to sleep at
     /// once, as one does that has enough others searching.
     pub(crate) fn rounds(&self) -> u32 {
-        self.rounds.get()
+        if self.serves.replace(false) { 0 } else { self.rounds.get() }
     }
 
-    /// A search begins. Whether it is the worker's first one.
+    /// The worker looks for work. Whether it does so for the first time.
     pub(crate) fn begins(&self) -> bool {
         self.new.replace(false)
     }
@@ -67,9 +71,10 @@ impl Stamina {
         self.rounds.set(self.rounds.get() / 2);
     }
 
-    /// The worker was woken by a caller that cannot go on before it has the worker's core.
+    /// The worker was woken by a caller that cannot go on before it has the worker's core: the search after that one's
+    /// job is left out.
     pub(crate) fn serves(&self) {
-        self.rounds.set(0);
+        self.serves.set(true);
     }
 
     /// The worker goes to sleep. The time, if it is to say how long it [slept](Self::slept).
@@ -102,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_search_is_the_first() {
+    fn a_worker_is_new_once() {
         let stamina = Stamina::new();
         assert!(stamina.begins());
         assert!(!stamina.begins());
@@ -138,11 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn who_serves_a_caller_does_not_search_until_it_finds_something() {
+    fn who_serves_a_caller_leaves_out_one_search() {
         let stamina = Stamina::new();
         stamina.serves();
         assert_eq!(stamina.rounds(), 0);
-        stamina.found();
         assert_eq!(stamina.rounds(), SEARCH_ROUNDS);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! If one of them cannot be spawned, the others leave as if they had never begun: they have called no hook
 //! and taken no job. A pool that has hooks for its threads lets them wait at a start line until all of them
-//! exist. Those of any other pool begin at once, for nobody can tell: there is no job as long as nobody has
-//! the pool, and who looks for one is told to end as at the end of a pool.
+//! exist. Those of any other pool begin at once, for nobody can tell, but for who traces their spans: there is no job as
+//! long as nobody has the pool, and who looks for one is told to end as at the end of a pool.
 
 use super::affinity;
 use super::registry::Registry;
@@ -11,7 +11,7 @@ use super::worker::{Role, Worker};
 use crate::queue::Tail;
 use crate::span;
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::{Arc, Condvar, Mutex, mask, thread};
 use std::fmt;
 use std::io;
 
@@ -128,7 +128,11 @@ impl ThreadBuilder {
         self.stack_size
     }
 
-    /// Runs the worker until its pool has shut down.
+    /// Runs the worker until its pool has shut down. If the pool has neither a start nor an exit handler, the worker may
+    /// look for work before [`build`](crate::ThreadPoolBuilder::build) returns; if that fails, this returns.
+    ///
+    /// A worker that is [bound](crate::Pinning) to a core binds the thread; on Linux it has its own cores again when
+    /// this returns.
     ///
     /// # Panics
     ///
@@ -156,6 +160,18 @@ impl ThreadBuilder {
     pub fn run(mut self) {
         // Before the post is taken: it is given up properly when this panics.
         assert!(Worker::current().is_none(), "this thread is a worker of a pool already");
+        if let Some(post) = self.post.take() {
+            // The thread is somebody else's.
+            let unbind = post.core.and_then(|_| mask::saved());
+            post.run();
+            if let Some(unbind) = unbind {
+                unbind();
+            }
+        }
+    }
+
+    /// On a thread that ends then.
+    fn run_to_the_end(mut self) {
         if let Some(post) = self.post.take() {
             post.run();
         }
@@ -195,13 +211,13 @@ impl Post {
         let registry = &exit.0;
         // Declared after `exit`, so that it goes first, also where the worker never begins.
         let tail = tail;
-        if let Some(core) = core
-            && affinity::pin_current_thread(core)
-        {
-            registry.slot(index).set_pinned_to(core);
-        }
         if line.wait() == Start::Go {
             registry.sleep().enlist(index);
+            if let Some(core) = core
+                && affinity::pin_current_thread(core)
+            {
+                registry.slot(index).set_pinned_to(core);
+            }
             let worker = Worker::new(Arc::clone(registry), index, tail);
             worker.enter(|| {
                 let _span = span::worker(index);
@@ -283,7 +299,7 @@ impl<'a> Starter<'a> {
     /// On a thread of our own.
     pub(super) fn spawn(&mut self, worker: ThreadBuilder) -> io::Result<()> {
         let thread = thread::Builder::new().name(worker.name.clone()).stack_size(worker.stack_size);
-        self.threads.push(thread.spawn(move || worker.run())?);
+        self.threads.push(thread.spawn(move || worker.run_to_the_end())?);
         Ok(())
     }
 

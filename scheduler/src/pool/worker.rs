@@ -25,8 +25,8 @@ use crate::span;
 use crate::sync::asymmetric::heavy;
 use crate::sync::fault::{self, Fault};
 use crate::sync::{
-    Arc, BUNDLE_SIZE, FAIR_INTERVAL, HEAD_CAPACITY, INJECTED_STREAK, Instant, LINGER_ROUNDS,
-    LOOKS_FOR_STRANDED, Moment, SEARCH_ROUNDS, SPINS_PER_ROUND, YIELDS_PER_ROUND, spin_loop, start,
+    Arc, BUNDLE_SIZE, FAIR_INTERVAL, FIRST_LOOKS, HEAD_CAPACITY, INJECTED_STREAK, Instant,
+    LINGER_ROUNDS, LOOKS_FOR_STRANDED, Moment, SEARCH_ROUNDS, SPINS_PER_ROUND, spin_loop, start,
     yield_now,
 };
 use std::cell::Cell;
@@ -462,7 +462,15 @@ impl Worker {
     /// passed.
     #[cold]
     fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
-        let pause = if self.stamina.begins() { give_way } else { spin };
+        // A new worker, and before it counts as a searcher.
+        let looks = if self.stamina.begins() { FIRST_LOOKS } else { 0 };
+        for _ in 0..looks {
+            yield_now();
+            let job = self.steal_public(role);
+            if job.is_some() || latch.is_set() {
+                return job;
+            }
+        }
         if let Some(job) = self.force_again().or_else(|| self.steal_public(role)) {
             return Some(job);
         }
@@ -477,7 +485,7 @@ impl Worker {
         }
         let sleep = self.registry.sleep();
         let queued = || !self.registry.injector().is_empty();
-        let mut rounds = self.search_rounds(role);
+        let mut rounds = if looks != 0 { 0 } else { self.search_rounds(role) };
         let mut searching = rounds != 0 && sleep.try_search();
         // Mostly for a job from outside: so the global queue is where it looks first, after its inbox, and what else
         // there is it does not touch on its way there.
@@ -501,7 +509,7 @@ impl Worker {
                         self.bring_another(sleep.leave_search(queued));
                         return job;
                     }
-                    pause();
+                    spin();
                 }
             }
             let prepared = sleep.prepare(self.index, searching);
@@ -524,13 +532,16 @@ impl Worker {
                 by @ (Woken::ToSearch | Woken::ToServe) => {
                     self.counters().wakes.add(1);
                     span::wakes();
-                    if by == Woken::ToServe && role == Role::Main {
-                        self.stamina.serves();
-                    } else if let Some(fell_asleep) = fell_asleep {
-                        self.stamina.slept(Instant::now() - fell_asleep);
-                    }
                     // A searcher looks at least once, before it counts as asleep again.
-                    rounds = self.search_rounds(role).max(1);
+                    if by == Woken::ToServe && role == Role::Main {
+                        rounds = 1;
+                        self.stamina.serves();
+                    } else {
+                        if let Some(fell_asleep) = fell_asleep {
+                            self.stamina.slept(Instant::now() - fell_asleep);
+                        }
+                        rounds = self.search_rounds(role).max(1);
+                    }
                     searching = true;
                     woken = role == Role::Main;
                 }
@@ -666,11 +677,6 @@ impl Worker {
 /// Between two rounds of a search.
 fn spin() {
     (0..SPINS_PER_ROUND).for_each(|_| spin_loop());
-}
-
-/// The same in a worker's first one.
-fn give_way() {
-    (0..YIELDS_PER_ROUND).for_each(|_| yield_now());
 }
 
 /// Whether somebody else's exchange was in the way, so that there may be more.

@@ -97,6 +97,8 @@ pub(crate) const HEAD_CAPACITY: usize = 4;
 pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const INJECTOR_LAP: u64 = 3;
 pub(crate) const SEARCH_ROUNDS: u32 = 1;
+/// It would give way to the others just where they are to race with it.
+pub(crate) const FIRST_LOOKS: u32 = 0;
 /// A model calls for it: a search of one round is over before.
 pub(crate) const STILL_ROUNDS: u32 = 2;
 pub(crate) const LINGER_ROUNDS: u32 = 1;
@@ -111,8 +113,6 @@ pub(crate) const OUTSIDE_STRIPES: usize = 1;
 pub(crate) const INJECTOR_BLOCK: usize = 8;
 /// A yield would give way to the others just where they are to race with the searcher.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
-pub(crate) const YIELDS_PER_ROUND: u32 = 0;
-
 mod once {
     /// Has no order of its own, which is less than `std` promises: a model fails if a reader could
     /// come before the writer.

@@ -7,7 +7,12 @@ use std::mem::MaybeUninit;
 /// None: the kernel has more cores than `cpu_set_t` can say.
 static MASK: StaticOnceLock<Option<cpu_set_t>> = StaticOnceLock::new();
 
-/// That of the calling thread.
+/// That of the calling thread. Gives it back if that is called there.
+pub(crate) fn saved() -> Option<impl FnOnce()> {
+    let mask = current()?;
+    Some(move || set(&mask))
+}
+
 fn current() -> Option<cpu_set_t> {
     let mut mask = MaybeUninit::zeroed();
     // SAFETY: the kernel writes at most as many bytes as `mask` has.
@@ -48,8 +53,12 @@ pub(crate) fn remember() {
 /// Gives the calling thread the mask that was noted, if one was.
 pub(crate) fn restore() {
     if let Some(Some(mask)) = MASK.get() {
-        // It is refused if none of the cores is there any more: the thread keeps what it has.
-        // SAFETY: the kernel reads as many bytes as `mask` has.
-        unsafe { sched_setaffinity(0, size_of::<cpu_set_t>(), mask) };
+        set(mask);
     }
+}
+
+/// Refused if none of the cores is there any more: the thread keeps what it has.
+fn set(mask: &cpu_set_t) {
+    // SAFETY: the kernel reads as many bytes as `mask` has.
+    unsafe { sched_setaffinity(0, size_of::<cpu_set_t>(), mask) };
 }

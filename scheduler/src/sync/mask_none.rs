@@ -11,6 +11,11 @@ pub(crate) fn here() -> Option<usize> {
     None
 }
 
+/// What gives the calling thread its mask back, if that is known here.
+pub(crate) fn saved() -> Option<fn()> {
+    None
+}
+
 /// Notes the calling thread's mask, the first time.
 pub(crate) fn remember() {}
 

@@ -96,6 +96,8 @@ pub(crate) use thread_local_const as thread_local_lazy;
 pub(crate) const HEAD_CAPACITY: usize = 8;
 pub(crate) const ZERO_IS_NULL: bool = false;
 pub(crate) const SEARCH_ROUNDS: u32 = 2;
+/// As under loom.
+pub(crate) const FIRST_LOOKS: u32 = 0;
 pub(crate) const STILL_ROUNDS: u32 = 1;
 pub(crate) const LINGER_ROUNDS: u32 = 2;
 pub(crate) const FAIR_INTERVAL: u32 = 5;
@@ -105,7 +107,6 @@ pub(crate) const LOOKS_FOR_STRANDED: bool = true;
 pub(crate) const BUNDLE_SIZE: usize = 3;
 /// As under loom.
 pub(crate) const SPINS_PER_ROUND: u32 = 0;
-pub(crate) const YIELDS_PER_ROUND: u32 = 0;
 /// Of what counts by stripes: a worker's own and this one are enough to go wrong.
 pub(crate) const OUTSIDE_STRIPES: usize = 1;
 /// How many values the stand-in's injector takes in its life.

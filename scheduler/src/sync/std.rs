@@ -43,6 +43,10 @@ pub(crate) const ZERO_IS_NULL: bool = true;
 /// How often a searcher goes round all victims, at most, before it prepares to sleep; see `pool/stamina.rs`.
 pub(crate) const SEARCH_ROUNDS: u32 = 32;
 
+/// How often a new worker looks about, and gives way, before it sleeps for the first time. More: longer for a builder that shares
+/// its core with it. Less: it sleeps when the first job comes.
+pub(crate) const FIRST_LOOKS: u32 = 32;
+
 /// A searcher takes a job by force from a head that is as it was so many rounds before: an owner that forks
 /// gives it one sooner. Less: owners that would have are interrupted by the barrier, and lose the line of their head. More:
 /// what lies behind a long leaf waits for longer.
@@ -51,9 +55,6 @@ pub(crate) const STILL_ROUNDS: u32 = 4;
 /// Pauses between two rounds of a search. More: less traffic on the victims' lines, later
 /// steals.
 pub(crate) const SPINS_PER_ROUND: u32 = 16;
-
-/// Instead of those, in a worker's first search: how often it gives way.
-pub(crate) const YIELDS_PER_ROUND: u32 = 1;
 
 /// One more than the slots of a block of the global queue.
 pub(crate) const INJECTOR_LAP: u64 = 128;
