@@ -259,7 +259,7 @@ impl ThreadPool {
     /// that pool's jobs while it waits (with `DrainFor`, it blocks, up to the deadline).
     ///
     /// Any other thread blocks; but in the destructor of a closure that a shutdown drops unrun it returns at
-    /// once, since that closure still counts. (One that is dropped by an abort is no exception.)
+    /// once, since that closure still counts. In that of one which an abort drops it waits as anywhere.
     ///
     /// # Examples
     ///

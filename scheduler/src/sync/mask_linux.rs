@@ -7,12 +7,13 @@ use std::mem::MaybeUninit;
 /// None: the kernel has more cores than `cpu_set_t` can say.
 static MASK: StaticOnceLock<Option<cpu_set_t>> = StaticOnceLock::new();
 
-/// That of the calling thread. Gives it back if that is called there.
+/// What gives the calling thread its mask back, if called there.
 pub(crate) fn saved() -> Option<impl FnOnce()> {
     let mask = current()?;
     Some(move || set(&mask))
 }
 
+/// That of the calling thread.
 fn current() -> Option<cpu_set_t> {
     let mut mask = MaybeUninit::zeroed();
     // SAFETY: the kernel writes at most as many bytes as `mask` has.

@@ -43,8 +43,8 @@ pub(crate) const ZERO_IS_NULL: bool = true;
 /// How often a searcher goes round all victims, at most, before it prepares to sleep; see `pool/stamina.rs`.
 pub(crate) const SEARCH_ROUNDS: u32 = 32;
 
-/// How often a new worker looks about, and gives way, before it sleeps for the first time. More: longer for a builder that shares
-/// its core with it. Less: it sleeps when the first job comes.
+/// How often a new worker looks about, and gives way, before it sleeps for the first time. More: it takes longer to come to
+/// rest. Less: it sleeps when the first job comes.
 pub(crate) const FIRST_LOOKS: u32 = 32;
 
 /// A searcher takes a job by force from a head that is as it was so many rounds before: an owner that forks
