@@ -209,7 +209,7 @@ pub const CATALOG: &[Entry] = &[
         Box::new(Wake { samples: sizes.or_toy(100, 3), gap: Duration::from_millis(5) })
     })
     .of_events(),
-    Entry::new("ping-pong", calls, |sizes| Box::new(PingPong::new(sizes.or_toy(10_000, 10))))
+    Entry::new("ping-pong", calls, |sizes| Box::new(PingPong::new(sizes.or_toy(1_000, 10))))
         .of_turns(),
     Entry::new("start", starts, |_| Box::new(Start)),
     Entry::new("late", joins, |sizes| Box::new(Late(sizes.leaf))),
