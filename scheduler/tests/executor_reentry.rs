@@ -154,6 +154,44 @@ fn the_destructor_of_a_value_does_not_wait_for_its_executor() {
     });
 }
 
+/// Nor if it is the one who submits that runs it, to make room.
+#[test]
+fn the_destructor_of_a_value_does_not_wait_below_who_makes_room() {
+    watchdog("the_destructor_of_a_value_does_not_wait_below_who_makes_room", || {
+        let pool = pool(1);
+        let executor = Arc::new(executor(&pool, 1, RejectionPolicy::Block));
+        let inner = Arc::clone(&executor);
+        let value = dropping(move || _ = inner.shutdown(Shutdown::Drain));
+        let in_its_place = pool.install(|| {
+            drop(executor.submit(move || value).unwrap());
+            executor.submit(|| 2).unwrap()
+        });
+        assert_eq!(in_its_place.join().unwrap(), 2, "it was queued before the shutdown");
+        assert!(executor.submit(|| ()).is_err());
+    });
+}
+
+/// Nor that of a delayed closure, which is dropped before anything is cancelled.
+#[test]
+fn the_destructor_of_a_delayed_closure_does_not_wait_for_its_pool() {
+    watchdog("the_destructor_of_a_delayed_closure_does_not_wait_for_its_pool", || {
+        let pool = Arc::new(pool(1));
+        let stuck = Stuck::new(&pool, 1);
+        let queued = pool.spawn(|| ());
+        let inner = Arc::clone(&pool);
+        let closure = dropping(move || _ = inner.shutdown(Shutdown::Drain));
+        let delayed = pool.schedule(Duration::from_secs(3600), closure);
+        thread::scope(|s| {
+            s.spawn(|| {
+                assert!(queued.join().unwrap_err().is_shut_down());
+                stuck.release();
+            });
+            let _ = pool.shutdown(Shutdown::CancelQueued);
+        });
+        assert!(delayed.join().is_err());
+    });
+}
+
 /// Nor for an executor whose closures come behind it.
 #[test]
 fn a_destructor_does_not_wait_for_an_executor_of_its_pool() {

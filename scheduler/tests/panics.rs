@@ -1011,7 +1011,7 @@ fn a_policy_and_the_drop_of_its_closure_panic() {
             silence_thrown();
             let policy = RejectionPolicy::custom(|_| throw("policy"));
             let pool = pool(1);
-            let executor = Executor::builder(&pool).queue_capacity(1).on_full(policy.clone());
+            let executor = Executor::builder(&pool).queue_capacity(2).on_full(policy.clone());
             let executor = executor.build().unwrap();
             let elastic = Elastic::builder().max_threads(1).queue_capacity(1).on_full(policy);
             let elastic = elastic.build().unwrap();
@@ -1022,14 +1022,20 @@ fn a_policy_and_the_drop_of_its_closure_panic() {
             };
             let running = (pool.spawn(stuck()), elastic.submit(stuck()).unwrap());
             let queued = (executor.submit(|| 1).unwrap(), elastic.submit(|| 2).unwrap());
-            let bombs = [(); 3].map(|()| Bomb("captured"));
-            let [one, two, three] = bombs.map(|bomb| move || drop(bomb));
+            let filling = executor.submit(|| 3).unwrap();
+            let bomb = || {
+                let bomb = Bomb("captured");
+                move || drop(bomb)
+            };
+            let [one, two, three] = [bomb(), bomb(), bomb()];
+            assert_eq!(thrown(|| executor.submit_all([bomb(), bomb()])), "policy");
             assert_eq!(thrown(|| executor.submit(one)), "policy");
             assert_eq!(thrown(|| executor.execute(two)), "policy");
             assert_eq!(thrown(|| elastic.submit(three)), "policy");
             go.raise();
             assert!(running.0.join().is_ok() && running.1.join().is_ok());
             assert_eq!((queued.0.join().unwrap(), queued.1.join().unwrap()), (1, 2));
+            assert_eq!(filling.join().unwrap(), 3);
             usable(&pool);
         }),
     }
