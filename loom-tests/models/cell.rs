@@ -3,8 +3,10 @@
 use super::ledger::{self, Drops};
 use super::rig::{join, spawn};
 use crate::job::cell::{self, AbortFlag, Fate, Outcome, Owner, Reason, Unclaimed};
+use crate::job::hand;
 use crate::job::party::{Entry, Handle};
 use crate::latch::Watcher;
+use crate::pool::registry;
 use crate::sync::UnsafeCell;
 use crate::unwind::{self, Payload};
 use std::rc::Rc;
@@ -14,6 +16,8 @@ const CLOSURE: usize = 0;
 const VALUE: usize = 1;
 const WATCHER: usize = 2;
 const ASKED: usize = 3;
+const WAITING: usize = 4;
+const ABORTED: usize = 5;
 
 /// A pool that never cancels.
 #[derive(Clone, Copy)]
@@ -250,4 +254,63 @@ pub(super) fn cell_discarded_against_abort() {
     drop(handle);
     join(discard);
     assert_eq!((ledger::runs(CLOSURE), ledger::drops(CLOSURE)), (0, 1));
+}
+
+/// Waits, when it is dropped, for a closure that did not run, or for one that did.
+struct Waits<T>(Option<Handle<T>>);
+
+impl<T> Drop for Waits<T> {
+    fn drop(&mut self) {
+        let mut handle = self.0.take().expect("dropped once");
+        registry::wait(handle.latch());
+        drop(handle.take());
+    }
+}
+
+/// A cell whose closure is not to run, and waits for that one when it is dropped.
+fn waiting<T: Send + 'static>(handle: Handle<T>) -> (Entry, Handle<()>) {
+    let (captured, waits) = (Drops(WAITING), Waits(Some(handle)));
+    let closure = move || {
+        drop((captured, waits));
+        unreachable!("it is dropped unrun");
+    };
+    // SAFETY: the closure owns what it uses.
+    unsafe { cell::new(closure, Anybody) }
+}
+
+/// The first of a hand waits for a closure that runs, and that one for the second of the hand.
+pub(super) fn hand_of_who_waits_for_a_waiter() {
+    let (second, handle) = cell();
+    let closure = move || {
+        let mut handle = handle;
+        registry::wait(handle.latch());
+        assert!(matches!(handle.take(), Outcome::Cancelled(Reason::ShutDown)));
+    };
+    // SAFETY: the closure owns what it uses.
+    let (runs, handle) = unsafe { cell::new(closure, Anybody) };
+    let runner = runner(runs);
+    let (first, unwanted) = waiting(handle);
+    drop(unwanted);
+    hand::cancel_each([first, second], Reason::ShutDown);
+    join(runner);
+    assert_eq!(ledger::runs(CLOSURE), 0);
+    assert_eq!([WAITING, CLOSURE].map(ledger::drops), [1; 2]);
+}
+
+/// Who has a hand lets go of a closure that somebody else is about to abort, and to forget.
+pub(super) fn hand_let_go_against_an_abort() {
+    let captured = Drops(ABORTED);
+    // SAFETY: the closure owns what it uses.
+    let (second, aborts) = unsafe { cell::new(move || drop(captured), Anybody) };
+    let (third, handle) = cell();
+    let (first, unwanted) = waiting(handle);
+    drop(unwanted);
+    let aborter = spawn(move || {
+        aborts.cancel();
+        aborts.latch().wait();
+    });
+    hand::cancel_each([first, second, third], Reason::ShutDown);
+    join(aborter);
+    assert_eq!(ledger::runs(CLOSURE), 0);
+    assert_eq!([WAITING, ABORTED, CLOSURE].map(ledger::drops), [1; 3]);
 }

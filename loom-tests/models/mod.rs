@@ -104,6 +104,8 @@ models! {
         cell_on_outcome_against_completion: None,
         cell_watched_handle_dropped_against_completion: None,
         cell_discarded_against_abort: None,
+        hand_of_who_waits_for_a_waiter: None,
+        hand_let_go_against_an_abort: None,
     }
     completion {
         completions_against_next: Some(3),

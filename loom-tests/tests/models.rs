@@ -107,6 +107,8 @@ models! {
     cell_on_outcome_against_completion,
     cell_watched_handle_dropped_against_completion,
     cell_discarded_against_abort,
+    hand_of_who_waits_for_a_waiter,
+    hand_let_go_against_an_abort,
 
     completions_against_next,
     completion_against_a_deadline,

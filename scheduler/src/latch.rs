@@ -134,6 +134,20 @@ impl Taken {
     }
 }
 
+/// What was in the word of a latch that has been set: its watcher, if it had one, is still to be told.
+#[derive(Debug)]
+#[must_use = "the waiter sleeps on"]
+pub(crate) struct Untold(*mut Parker);
+
+impl Untold {
+    pub(crate) fn tell(self) {
+        if is_watcher(self.0) && !fault::is(Fault::LatchSetNoWake) {
+            // SAFETY: the swap in `set_untold` took it out, and this is the one call.
+            unsafe { Taken::from_word(self.0) }.tell();
+        }
+    }
+}
+
 impl Latch {
     #[inline(always)]
     pub(crate) fn new() -> Self {
@@ -261,6 +275,16 @@ impl Latch {
     /// 1. `this` points to a latch that is alive when the call begins. It may be freed as
     ///    soon as another thread can see it set.
     pub(crate) unsafe fn set(this: *const Self) {
+        // SAFETY: the caller's.
+        unsafe { Self::set_untold(this) }.tell();
+    }
+
+    /// Makes the event happen, and leaves it to the caller to tell the waiter.
+    ///
+    /// # Safety
+    ///
+    /// 1. As [`set`](Self::set).
+    pub(crate) unsafe fn set_untold(this: *const Self) -> Untold {
         let order = fault::half(Fault::LatchSetNoAcquire, Fault::LatchSetNoRelease);
         // SAFETY: (1); the reference is used for one swap and dropped before anybody can free.
         let word = unsafe { &raw const (*this).word };
@@ -273,10 +297,7 @@ impl Latch {
             // SAFETY: none, that is the fault.
             let _ = unsafe { &*word }.load(Ordering::Relaxed);
         }
-        if is_watcher(before) && !fault::is(Fault::LatchSetNoWake) {
-            // SAFETY: the swap took it out.
-            unsafe { Taken::from_word(before) }.tell();
-        }
+        Untold(before)
     }
 
     /// [`set`](Self::set), by one of those who share the latch.

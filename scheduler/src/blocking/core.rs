@@ -139,9 +139,9 @@ impl<J> Core<J> {
     }
 
     /// Takes out what is queued, and has it cancelled or taken elsewhere.
-    pub(crate) fn cancel_queued(&self, cancel: impl FnMut(J)) {
+    pub(crate) fn cancel_queued(&self, cancel: impl FnOnce(Vec<J>)) {
         let jobs = self.state.lock().unwrap().cancel();
-        jobs.into_iter().for_each(cancel);
+        cancel(jobs);
         let tell = self.state.lock().unwrap().cancelled();
         tell.now();
     }

@@ -2,9 +2,11 @@
 
 use super::elastic::Elastic;
 use crate::job::cell::Reason;
+use crate::job::hand;
+use crate::job::party::Entry;
 use crate::pool::held;
 use crate::pool::lifecycle::{Shutdown, ShutdownReport, Straggler};
-use crate::pool::registry::wait;
+use crate::pool::registry::{block_until, wait};
 use crate::sync::{Instant, Ordering};
 use crate::task::Task;
 use std::time::Duration;
@@ -110,10 +112,11 @@ impl Elastic {
         // Relaxed: nothing is read through the flag.
         shared.aborting.store(true, Ordering::Relaxed);
         let mut tasks = Vec::new();
-        shared.core.cancel_queued(|entry| match entry.orphan() {
+        let mut take = |entry: Entry| match entry.orphan() {
             Ok(orphan) => tasks.push(Task::new(orphan)),
             Err(entry) => entry.cancel(Reason::ShutDown),
-        });
+        };
+        shared.core.cancel_queued(|entries| entries.into_iter().for_each(&mut take));
         tasks
     }
 
@@ -131,7 +134,7 @@ impl Elastic {
             wait(&exit);
             return true;
         };
-        if exit.wait_until(deadline) {
+        if block_until(&exit, deadline) {
             return true;
         }
         self.cancel_queued(true);
@@ -151,7 +154,8 @@ impl Elastic {
         }
         // The pool does not end before that is over: a destructor cannot wait for it.
         let shared = &**self.shared();
-        let cancel = || shared.core.cancel_queued(|entry| entry.cancel(Reason::ShutDown));
+        let cancel =
+            || shared.core.cancel_queued(|entries| hand::cancel_each(entries, Reason::ShutDown));
         held::with(shared, cancel);
     }
 

@@ -22,7 +22,7 @@ use super::queue::{After, Figures, Locked, Place, Pushed, Queue, Redeemed};
 use crate::admission::RejectionPolicy;
 use crate::job::cell::Reason;
 use crate::job::party::{Entry, Orphan};
-use crate::job::{Header, JobRef};
+use crate::job::{Header, JobRef, hand};
 use crate::pool::fronts::Front;
 use crate::pool::lifecycle::Lifecycle;
 use crate::pool::registry::Registry;
@@ -422,12 +422,12 @@ impl Core {
     }
 
     fn cancel_all(&self, by_ticket: bool) {
-        self.dropping(|| self.empty(by_ticket).for_each(|entry| entry.cancel(Reason::ShutDown)));
+        self.cancel(self.empty(by_ticket), Reason::ShutDown);
     }
 
     /// Drops these, which have left the queue.
     pub(super) fn cancel(&self, entries: impl IntoIterator<Item = Entry>, reason: Reason) {
-        self.dropping(|| entries.into_iter().for_each(|entry| entry.cancel(reason)));
+        self.dropping(|| hand::cancel_each(entries, reason));
     }
 
     /// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.

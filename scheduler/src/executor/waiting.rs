@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::queue::{Place, Stance};
 use crate::latch::{Latch, Watcher};
-use crate::pool::registry::{wait, wait_until};
+use crate::pool::registry::{block_until, wait, wait_until};
 use crate::pool::worker::Worker;
 use crate::sync::{Arc, Instant, yield_now};
 use std::task::Waker;
@@ -77,7 +77,7 @@ impl Waiting {
         loop {
             let look = Instant::now() + pause;
             let until = deadline.map_or(look, |deadline| deadline.min(look));
-            if latch.wait_until(until) || self.core.queue.is_given(&self.place) {
+            if block_until(latch, until) || self.core.queue.is_given(&self.place) {
                 return true;
             }
             if deadline.is_some_and(|deadline| deadline <= until) {

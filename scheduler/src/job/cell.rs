@@ -6,9 +6,9 @@ use super::body::{Body, Slot};
 use super::party::{Entry, Handle};
 use super::slab::Source;
 pub(crate) use super::state::{AbortFlag, Reason};
-use super::state::{Core, Found, Operation, QUEUED};
+use super::state::{Core, Found, Operation, QUEUED, Withdrawn};
 use super::{Header, JobRef, slab};
-use crate::latch::Latch;
+use crate::latch::{Latch, Untold};
 use crate::sync::fault::{self, Fault};
 use crate::unwind::{self, Payload};
 use std::cell::Cell as Plain;
@@ -276,6 +276,10 @@ where
                     owner.set(orphan);
                 }
             }
+            Operation::Withdraw(reason, withdrawn) => {
+                // SAFETY: the caller is a party, so the cell is alive.
+                *withdrawn = unsafe { this.as_ref() }.withdraw(reason);
+            }
             Operation::Discard(party) => {
                 // SAFETY: the caller is a party, so the cell is alive.
                 let cell = unsafe { this.as_ref() };
@@ -315,6 +319,18 @@ where
         } else if reason == Reason::Aborted {
             self.core.ask();
         }
+    }
+
+    /// By the queue entry.
+    fn withdraw(&self, reason: Reason) -> Option<(Withdrawn, Untold)> {
+        if !self.core.claim() {
+            return None;
+        }
+        // SAFETY: the closure is the claimer's.
+        let closure = unsafe { self.body.take_closure() };
+        // SAFETY: what it borrows is there until the owner is told that the queue entry has ended; see `Withdrawn`.
+        let withdrawn = unsafe { Withdrawn::new(closure) };
+        Some((withdrawn, self.front().complete_untold(Outcome::Cancelled(reason))))
     }
 
     /// Frees the cell, in which nothing is left that needs a drop.
@@ -375,10 +391,15 @@ fn discard_without_owner<T>(outcome: Outcome<T>) {
 impl<T> Front<T> {
     /// Writes the outcome and tells the handle.
     fn complete(&self, outcome: Outcome<T>) {
+        self.complete_untold(outcome).tell();
+    }
+
+    /// Writes the outcome, and leaves it to the caller to tell the handle.
+    fn complete_untold(&self, outcome: Outcome<T>) -> Untold {
         // SAFETY: the slot is the claimer's until the latch is set, and it has taken the closure.
         unsafe { self.slot.write(outcome) };
         // SAFETY: the caller's party is not released yet, so the latch stays alive.
-        unsafe { Latch::set(self.core.latch()) };
+        unsafe { Latch::set_untold(self.core.latch()) }
     }
 
     /// Takes the outcome out.

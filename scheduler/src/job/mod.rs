@@ -15,6 +15,7 @@ pub(crate) mod cell;
 pub(crate) mod detached;
 pub(crate) mod error;
 mod fork;
+pub(crate) mod hand;
 mod once;
 pub(crate) mod party;
 /// For models of its own.

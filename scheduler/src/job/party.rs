@@ -3,6 +3,8 @@
 use super::JobRef;
 use super::cell::{Front, Outcome, Reason};
 use super::state::Core;
+pub(super) use super::state::Withdrawn;
+pub(super) use crate::latch::Untold;
 use crate::latch::{Latch, Watcher};
 use crate::sync::prefetch;
 use std::fmt;
@@ -40,6 +42,16 @@ impl Entry {
         } else {
             Err(self)
         }
+    }
+
+    /// Takes the closure out of a job's cell, undropped, and sets the latch of its handle, which says that it was
+    /// dropped. `None`: it is no cell, the closure has been claimed, or there is no handle.
+    pub(super) fn withdraw(job: &JobRef, reason: Reason) -> Option<(Withdrawn, Untold)> {
+        if !job.is_cell() {
+            return None;
+        }
+        // SAFETY: the job is the queue entry.
+        unsafe { Core::withdraw(job.header().cast(), reason) }
     }
 
     /// Drops the closure, here and now, unless somebody has claimed it; the handle is told why.

@@ -34,10 +34,11 @@
 use super::Header;
 use super::party::Aborter;
 use super::slab::Source;
-use crate::latch::Latch;
+use crate::latch::{Latch, Untold};
 use crate::sync::fault::{self, Fault};
 use crate::sync::{AtomicUsize, Ordering};
 use std::fmt;
+use std::mem;
 use std::ptr::NonNull;
 
 pub(super) const QUEUED: usize = 1;
@@ -67,10 +68,32 @@ pub(super) enum Operation<'a> {
     Cancel(Reason),
     /// By the queue entry: whether the cell has an owner now that needs nobody.
     Orphan(&'a mut bool),
+    /// By the queue entry, if nobody has claimed the closure: takes it out, and writes that it was dropped.
+    Withdraw(Reason, &'a mut Option<(Withdrawn, Untold)>),
     /// The outcome, by the party that has it now.
     Discard(usize),
     /// By the party that was last.
     Free(usize),
+}
+
+/// A closure out of its cell. Dropping it is all that can be done with it, and must be done before the cell's queue entry
+/// is used up.
+pub(crate) struct Withdrawn(#[expect(dead_code, reason = "for its destructor")] Box<dyn Anything>);
+
+/// To be dropped.
+trait Anything {}
+
+impl<T> Anything for T {}
+
+impl Withdrawn {
+    /// # Safety
+    ///
+    /// 1. It is dropped before anything is gone that `closure` borrows.
+    pub(super) unsafe fn new<'a, F: 'a>(closure: F) -> Self {
+        let closure: Box<dyn Anything + 'a> = Box::new(closure);
+        // SAFETY: the two types differ in the lifetime alone; (1).
+        Self(unsafe { mem::transmute::<Box<dyn Anything + 'a>, Box<dyn Anything>>(closure) })
+    }
 }
 
 /// [`Operation`]s on a cell.
@@ -192,6 +215,28 @@ impl Core {
         // SAFETY: this is the cell's own function; (1).
         unsafe { manage(this, Operation::Orphan(&mut is_orphan)) };
         is_orphan
+    }
+
+    /// Takes the closure out and sets the latch, unless somebody has claimed the closure, or nobody can wait for it.
+    ///
+    /// # Safety
+    ///
+    /// 1. The caller is the queue entry.
+    pub(super) unsafe fn withdraw(
+        this: NonNull<Self>,
+        reason: Reason,
+    ) -> Option<(Withdrawn, Untold)> {
+        // SAFETY: (1): the cell is alive.
+        let core = unsafe { this.as_ref() };
+        // Relaxed: a handle that is gone does not come back, and one that is just going waits for nothing.
+        if core.state.load(Ordering::Relaxed) & HANDLE == 0 {
+            return None;
+        }
+        let manage = core.manage;
+        let mut withdrawn = None;
+        // SAFETY: this is the cell's own function; (1).
+        unsafe { manage(this, Operation::Withdraw(reason, &mut withdrawn)) };
+        withdrawn
     }
 
     /// Ends the handle.

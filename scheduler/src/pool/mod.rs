@@ -21,6 +21,7 @@ pub(crate) mod start;
 pub(crate) mod stops;
 pub(crate) mod worker;
 
+use crate::job::hand;
 use crate::observe::{Metrics, WorkerMetrics};
 use crate::sync::fault::{self, Fault};
 use crate::sync::{Arc, Instant, Mutex, asymmetric, thread};
@@ -288,6 +289,7 @@ impl ThreadPool {
             Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
             _ => {
                 if Worker::current().is_none() {
+                    hand::let_go();
                     // The threads' own ends are one wait less, where the pool has them.
                     self.join_threads();
                 }
@@ -317,7 +319,7 @@ impl ThreadPool {
             registry::wait(&exit);
             return true;
         };
-        if exit.wait_until(deadline) {
+        if registry::block_until(&exit, deadline) {
             return true;
         }
         self.cancel_queued(true);

@@ -12,9 +12,9 @@ use super::running::Running;
 use super::seat::{Batch, Seat};
 use super::seats::Seats;
 use super::worker::Worker;
-use crate::job::cell::{Fate, Unclaimed};
+use crate::job::cell::{Fate, Reason, Unclaimed};
 use crate::job::party::{Entry, Orphan};
-use crate::job::{JobRef, StackJob};
+use crate::job::{JobRef, StackJob, hand};
 use crate::latch::Latch;
 use crate::observe::Counters;
 use crate::queue::{Head, Injector, Steal, Stealer, Tail};
@@ -267,7 +267,9 @@ impl Registry {
     /// A root is counted out when its closure has been dropped: the destructor cannot wait for the pool to end.
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
-        self.each_queued_root(&mut |job| held::with(self, || job.run()));
+        let mut roots = Vec::new();
+        self.each_queued_root(&mut |job| roots.push(job));
+        held::with(self, || hand::drop_each(roots, Reason::ShutDown, JobRef::run));
     }
 
     /// Takes the spawned closures back that are queued now. Installed ones stay, for somebody waits for
@@ -535,7 +537,7 @@ impl Registry {
 pub(crate) fn wait(latch: &Latch) {
     match Worker::current() {
         Some(worker) => worker.run_until(latch, super::worker::Role::Waiting),
-        None => latch.wait(),
+        None => block(latch),
     }
 }
 
@@ -544,7 +546,23 @@ pub(crate) fn wait(latch: &Latch) {
 pub(crate) fn wait_until(latch: &Latch, deadline: Instant) -> bool {
     match Worker::current() {
         Some(worker) => worker.run_until_deadline(latch, deadline),
-        None => latch.wait_until(deadline),
+        None => block_until(latch, deadline),
+    }
+}
+
+/// Blocks the thread, whatever it is, until the latch is set.
+fn block(latch: &Latch) {
+    if !latch.is_set() {
+        hand::let_go();
+        latch.wait();
+    }
+}
+
+/// As [`block`], but not beyond `deadline`. True if the latch is set.
+pub(crate) fn block_until(latch: &Latch, deadline: Instant) -> bool {
+    latch.is_set() || {
+        hand::let_go();
+        latch.wait_until(deadline)
     }
 }
 

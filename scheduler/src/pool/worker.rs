@@ -15,7 +15,7 @@ use super::carried::put_away;
 use super::registry::Registry;
 use super::seat::{Seat, Seated};
 use super::stamina::Stamina;
-use crate::job::{Header, JobRef, slab};
+use crate::job::{Header, JobRef, hand, slab};
 use crate::latch::Latch;
 use crate::observe::Counters;
 use crate::queue::{Head, Steal, Tail};
@@ -462,6 +462,9 @@ impl Worker {
     /// passed.
     #[cold]
     fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
+        if role == Role::Waiting {
+            hand::let_go();
+        }
         // A new worker, and before it counts as a searcher.
         let looks = if self.stamina.begins() { FIRST_LOOKS } else { 0 };
         for _ in 0..looks {

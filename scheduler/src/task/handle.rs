@@ -90,8 +90,10 @@ impl<T> JoinHandle<T> {
     ///
     /// # On a worker
     ///
-    /// Of whichever pool: runs other jobs meanwhile, on top of its stack. Any other thread blocks.
-    /// Closures that wait for each other in a circle wait for ever.
+    /// Of whichever pool: runs other jobs meanwhile, on top of its stack, and goes on when they have ended. Any other
+    /// thread blocks. Closures that wait for each other in a circle wait for ever. So does a closure that is begun on
+    /// top of one for which it waits: where one closure is to go on with another's value, and not the one who spawned
+    /// both, use [`on_done`](Self::on_done), or await the handle.
     ///
     /// # Examples
     ///

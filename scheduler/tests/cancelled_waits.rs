@@ -1,0 +1,342 @@
+//! A closure that is dropped unrun may wait in its destructor for any other closure's end: also for one that is to be
+//! dropped with it, later, or that waits for such a one itself.
+#![cfg_attr(scheduler_tsan, feature(custom_test_frameworks, test))]
+#![cfg_attr(scheduler_tsan, test_runner(support::runner::run))]
+
+mod support;
+
+use scheduler::{Elastic, Executor, JoinError, JoinHandle, Shutdown, ShutdownReport, ThreadPool};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+use support::sync::{Arc, Mutex, mpsc, thread};
+use support::{Drops, Stuck, pool, wait_until, watchdog};
+
+/// What closures are submitted to, each with one thread, and ended by.
+#[derive(Clone)]
+enum To {
+    Pool(Arc<ThreadPool>),
+    Executor(Executor),
+    Elastic(Arc<Elastic>),
+}
+
+impl To {
+    fn submit<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        match self {
+            Self::Pool(pool) => pool.spawn(f),
+            Self::Executor(executor) => executor.submit(f).expect("it is open"),
+            Self::Elastic(elastic) => elastic.submit(f).expect("it is open"),
+        }
+    }
+
+    fn cancel(&self) -> ShutdownReport {
+        match self {
+            Self::Pool(pool) => pool.shutdown(Shutdown::CancelQueued),
+            Self::Executor(executor) => executor.shutdown(Shutdown::CancelQueued),
+            Self::Elastic(elastic) => elastic.shutdown(Shutdown::CancelQueued),
+        }
+    }
+}
+
+/// Each kind, after its one thread has begun with a closure that runs until it is told to end.
+fn each(name: &'static str, body: impl Fn(&To, Go) + Clone + Send + 'static) {
+    for kind in ["pool", "executor", "elastic"] {
+        let body = body.clone();
+        watchdog(&format!("{name}, {kind}"), move || {
+            let pool = Arc::new(pool(1));
+            let to = match kind {
+                "pool" => To::Pool(Arc::clone(&pool)),
+                "executor" => To::Executor(Executor::builder(&pool).build().expect("an executor")),
+                _ => {
+                    let elastic = Elastic::builder().core_threads(1).max_threads(1).build();
+                    To::Elastic(Arc::new(elastic.expect("a pool")))
+                }
+            };
+            let go = Go::default();
+            body(&to, go.clone());
+            go.let_go();
+        });
+    }
+}
+
+/// What the closure in front of the queue waits for.
+#[derive(Clone, Default)]
+struct Go {
+    begun: Arc<AtomicBool>,
+    gone: Arc<AtomicBool>,
+}
+
+impl Go {
+    /// To be called by that closure.
+    fn wait(&self) {
+        self.begun.store(true, SeqCst);
+        wait_until(|| self.gone.load(SeqCst));
+    }
+
+    fn until_begun(&self) {
+        wait_until(|| self.begun.load(SeqCst));
+    }
+
+    fn let_go(&self) {
+        self.gone.store(true, SeqCst);
+    }
+}
+
+/// Where a handle is put that comes after who waits for it.
+type Later<T> = Arc<Mutex<Option<JoinHandle<T>>>>;
+
+fn join_later<T>(later: &Later<T>) -> Result<T, JoinError> {
+    wait_until(|| later.lock().unwrap().is_some());
+    let handle = later.lock().unwrap().take();
+    handle.expect("it has been put there").join()
+}
+
+/// Calls its function when it is dropped.
+struct Then<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Then<F> {
+    fn drop(&mut self) {
+        (self.0.take().expect("dropped once"))();
+    }
+}
+
+/// A closure that must not run, and has `then` called when it is dropped.
+fn dropping(then: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+    let then = Then(Some(then));
+    move || {
+        drop(then);
+        unreachable!("it is cancelled");
+    }
+}
+
+fn is_shut_down<T>(joined: Result<T, JoinError>) {
+    assert!(joined.err().expect("it did not run").is_shut_down());
+}
+
+/// Nobody but who drops the first has the second.
+#[test]
+fn for_one_that_is_dropped_after_it() {
+    each("for_one_that_is_dropped_after_it", |to, go| {
+        let front = go.clone();
+        let first = to.submit(move || front.wait());
+        go.until_begun();
+        let (later, drops) = (Later::default(), Drops::default());
+        let (awaited, before) = (Arc::clone(&later), drops.clone());
+        let waits = to.submit(dropping(move || {
+            is_shut_down(join_later(&awaited));
+            // Told first, and dropped when its turn comes.
+            assert_eq!(before.count(), 0);
+        }));
+        let token = drops.token();
+        *later.lock().unwrap() = Some(to.submit(move || drop(token)));
+        let more = drops.token();
+        let unawaited = to.submit(move || drop(more));
+        let report = thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            is_shut_down(unawaited.join());
+            go.let_go();
+            shutdown.join().unwrap()
+        });
+        assert_eq!((report.ran, report.cancelled, drops.count()), (1, 3, 2));
+        assert!(first.join().is_ok());
+    });
+}
+
+/// The running one waits for what is in the hand of who waits for it.
+#[test]
+fn for_one_that_runs_and_waits_for_one_that_is_dropped_after_it() {
+    each("for_one_that_runs_and_waits_for_one_that_is_dropped_after_it", |to, go| {
+        let (later, is_held) = (Later::<()>::default(), Arc::new(AtomicBool::new(false)));
+        let (front, awaited, held) = (go.clone(), Arc::clone(&later), Arc::clone(&is_held));
+        let runs = to.submit(move || {
+            front.wait();
+            // On a worker it would run it, were it not in the hand of who cancels.
+            wait_until(|| held.load(SeqCst));
+            is_shut_down(join_later(&awaited));
+        });
+        go.until_begun();
+        let waits = to.submit(dropping(move || {
+            is_held.store(true, SeqCst);
+            assert!(runs.join().is_ok());
+        }));
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        go.let_go();
+        let report = thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            shutdown.join().unwrap()
+        });
+        assert_eq!((report.ran, report.cancelled), (1, 2));
+    });
+}
+
+/// Not by a handle of its own: the destructor ends another pool, whose closure waits.
+#[test]
+fn for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it() {
+    for mode in [Shutdown::Drain, Shutdown::DrainFor(Duration::from_secs(3600))] {
+        let name = "for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it";
+        each(name, move |to, go| {
+            let front = go.clone();
+            drop(to.submit(move || front.wait()));
+            go.until_begun();
+            let (other, later) = (pool(1), Later::<()>::default());
+            let awaited = Arc::clone(&later);
+            let ends = other.spawn(move || is_shut_down(join_later(&awaited)));
+            let waits = to.submit(dropping(move || {
+                assert_eq!(other.shutdown(mode).stragglers.len(), 0);
+                assert!(ends.join().is_ok());
+            }));
+            *later.lock().unwrap() = Some(to.submit(|| ()));
+            thread::scope(|s| {
+                let shutdown = s.spawn(|| to.cancel());
+                is_shut_down(waits.join());
+                go.let_go();
+                assert_eq!(shutdown.join().unwrap().cancelled, 2);
+            });
+        });
+    }
+}
+
+/// Who cancels is a worker, which runs other jobs while it waits; and waits by a fork.
+#[test]
+fn for_one_that_is_dropped_after_it_by_a_worker() {
+    each("for_one_that_is_dropped_after_it_by_a_worker", |to, go| {
+        if matches!(to, To::Elastic(_)) {
+            return;
+        }
+        let (front, inner) = (go.clone(), to.clone());
+        let first = to.submit(move || {
+            front.wait();
+            inner.cancel().cancelled
+        });
+        go.until_begun();
+        let later = Later::<()>::default();
+        let awaited = Arc::clone(&later);
+        let waits = to.submit(dropping(move || {
+            scheduler::join(|| (), || is_shut_down(join_later(&awaited)));
+        }));
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        go.let_go();
+        is_shut_down(waits.join());
+        assert_eq!(first.join().unwrap(), 2);
+    });
+}
+
+/// A destructor in the hand cancels a second pool, and one of that hand waits for one of the first.
+#[test]
+fn for_one_in_the_hand_below() {
+    each("for_one_in_the_hand_below", |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let (other, later) = (pool(1), Later::<()>::default());
+        let stuck = Stuck::new(&other, 1);
+        let awaited = Arc::clone(&later);
+        let above = other.spawn(dropping(move || is_shut_down(join_later(&awaited))));
+        let waits = to.submit(dropping(move || {
+            thread::scope(|s| {
+                // On this thread, so that its hand lies on top.
+                let released = s.spawn(move || {
+                    is_shut_down(above.join());
+                    stuck.release();
+                });
+                assert_eq!(other.shutdown(Shutdown::CancelQueued).cancelled, 1);
+                released.join().unwrap();
+            });
+        }));
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            go.let_go();
+            assert_eq!(shutdown.join().unwrap().cancelled, 2);
+        });
+    });
+}
+
+/// Where no destructor waits, a handle is told when its closure is gone.
+#[test]
+fn who_does_not_wait_lets_nobody_know_before() {
+    each("who_does_not_wait_lets_nobody_know_before", |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let order = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..20)
+            .map(|number| {
+                let order = Arc::clone(&order);
+                let dropped = move || assert_eq!(order.fetch_add(1, SeqCst), number);
+                to.submit(dropping(dropped))
+            })
+            .collect();
+        thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            for (number, handle) in handles.into_iter().enumerate() {
+                is_shut_down(handle.join());
+                assert!(order.load(SeqCst) > number);
+            }
+            go.let_go();
+            assert_eq!(shutdown.join().unwrap().cancelled, 20);
+        });
+    });
+}
+
+/// What is told before the closures are dropped may wait as well: by then nothing is held.
+#[test]
+fn who_is_told_may_wait_for_another() {
+    each("who_is_told_may_wait_for_another", |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let (later, last) = (Later::<()>::default(), Later::<()>::default());
+        let awaited = Arc::clone(&later);
+        let waits = to.submit(dropping(move || is_shut_down(join_later(&awaited))));
+        let (told, is_told) = mpsc::channel();
+        let (its, after) = (to.submit(|| ()), Arc::clone(&last));
+        its.on_done(move |result| {
+            is_shut_down(result);
+            is_shut_down(join_later(&after));
+            told.send(()).unwrap();
+        });
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        *last.lock().unwrap() = Some(to.submit(|| ()));
+        thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            is_told.recv().unwrap();
+            go.let_go();
+            assert_eq!(shutdown.join().unwrap().cancelled, 4);
+        });
+    });
+}
+
+/// Of those that were aborted, or run, before who drops them lets go, nothing is left to tell.
+#[test]
+fn what_has_been_aborted_is_left_alone() {
+    each("what_has_been_aborted_is_left_alone", |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let (later, drops) = (Later::<()>::default(), Drops::default());
+        let awaited = Arc::clone(&later);
+        let (aborted, detached) = (drops.token(), drops.token());
+        let hold: Arc<Mutex<Option<JoinHandle<()>>>> = Arc::default();
+        let aborts = Arc::clone(&hold);
+        let waits = to.submit(dropping(move || {
+            let handle = aborts.lock().unwrap().take().unwrap();
+            handle.abort();
+            assert!(handle.join().unwrap_err().is_aborted());
+            is_shut_down(join_later(&awaited));
+        }));
+        *hold.lock().unwrap() = Some(to.submit(move || drop(aborted)));
+        drop(to.submit(move || drop(detached)));
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            go.let_go();
+            assert_eq!(shutdown.join().unwrap().cancelled, 4);
+        });
+        assert_eq!(drops.count(), 2);
+    });
+}
