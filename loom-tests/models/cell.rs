@@ -291,7 +291,7 @@ pub(super) fn hand_of_who_waits_for_a_waiter() {
     let runner = runner(runs);
     let (first, unwanted) = waiting(handle);
     drop(unwanted);
-    hand::cancel_each([first, second], Reason::ShutDown);
+    hand::cancel_each([first, second], Reason::ShutDown, || ());
     join(runner);
     assert_eq!(ledger::runs(CLOSURE), 0);
     assert_eq!([WAITING, CLOSURE].map(ledger::drops), [1; 2]);
@@ -309,8 +309,47 @@ pub(super) fn hand_let_go_against_an_abort() {
         aborts.cancel();
         aborts.latch().wait();
     });
-    hand::cancel_each([first, second, third], Reason::ShutDown);
+    hand::cancel_each([first, second, third], Reason::ShutDown, || ());
     join(aborter);
     assert_eq!(ledger::runs(CLOSURE), 0);
     assert_eq!([WAITING, ABORTED, CLOSURE].map(ledger::drops), [1; 3]);
+}
+
+/// As above, by an aborter: the handle is gone, or not, when its closure is taken out.
+pub(super) fn hand_let_go_against_an_aborter() {
+    let captured = Drops(ABORTED);
+    // SAFETY: the closure owns what it uses.
+    let (second, handle) = unsafe { cell::new(move || drop(captured), Anybody) };
+    let aborts = handle.aborter();
+    let (third, awaited) = cell();
+    let (first, unwanted) = waiting(awaited);
+    drop(unwanted);
+    let aborter = spawn(move || {
+        drop(handle);
+        aborts.cancel();
+        drop(aborts);
+    });
+    hand::cancel_each([first, second, third], Reason::ShutDown, || ());
+    join(aborter);
+    assert_eq!(ledger::runs(CLOSURE), 0);
+    assert_eq!([WAITING, ABORTED, CLOSURE].map(ledger::drops), [1; 3]);
+}
+
+/// A function that is called as the hand lets go waits for a thread that is to be told after it.
+pub(super) fn hand_that_tells_a_waiter() {
+    let [(second, tells), (third, parks)] = [(); 2].map(|()| {
+        // SAFETY: the closure owns nothing.
+        unsafe { cell::new(|| (), Anybody) }
+    });
+    let closure = move || registry::wait(parks.latch());
+    // SAFETY: the closure owns what it uses.
+    let (runs, parked) = unsafe { cell::new(closure, Anybody) };
+    let runner = runner(runs);
+    let (fourth, awaited) = cell();
+    let (first, unwanted) = waiting(awaited);
+    drop(unwanted);
+    tells.on_outcome(move |_| drop(Waits(Some(parked))));
+    hand::cancel_each([first, second, third, fourth], Reason::ShutDown, || ());
+    join(runner);
+    assert_eq!([WAITING, CLOSURE].map(ledger::drops), [1; 2]);
 }

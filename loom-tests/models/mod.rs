@@ -106,6 +106,8 @@ models! {
         cell_discarded_against_abort: None,
         hand_of_who_waits_for_a_waiter: None,
         hand_let_go_against_an_abort: None,
+        hand_let_go_against_an_aborter: None,
+        hand_that_tells_a_waiter: None,
     }
     completion {
         completions_against_next: Some(3),

@@ -79,6 +79,7 @@ const FOUND_BY: &[Seeded<'_>] = &[
     Seeded::new("PrepareRelaxed", "claim_against_a_worker_that_did_not_search"),
     Seeded::new("ClaimRelaxed", "claim_against_a_worker_that_did_not_search"),
     Seeded::new("HandHolds", "hand_of_who_waits_for_a_waiter"),
+    Seeded::new("HandTellsOnce", "hand_that_tells_a_waiter"),
     Seeded::new("LatchIsSetRelaxed", "latch_set_against_its_owner_leaving"),
     Seeded::new("LatchHeldRelaxed", "fork_job_against_a_watch"),
     Seeded::new("LatchHeldUnasked", "fork_job_against_a_watch"),

@@ -109,6 +109,8 @@ models! {
     cell_discarded_against_abort,
     hand_of_who_waits_for_a_waiter,
     hand_let_go_against_an_abort,
+    hand_let_go_against_an_aborter,
+    hand_that_tells_a_waiter,
 
     completions_against_next,
     completion_against_a_deadline,

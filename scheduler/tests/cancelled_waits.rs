@@ -197,7 +197,7 @@ fn for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it() {
     }
 }
 
-/// Who cancels is a worker, which runs other jobs while it waits; and waits by a fork.
+/// Who cancels is a worker, which runs other jobs while it waits.
 #[test]
 fn for_one_that_is_dropped_after_it_by_a_worker() {
     each("for_one_that_is_dropped_after_it_by_a_worker", |to, go| {
@@ -212,9 +212,7 @@ fn for_one_that_is_dropped_after_it_by_a_worker() {
         go.until_begun();
         let later = Later::<()>::default();
         let awaited = Arc::clone(&later);
-        let waits = to.submit(dropping(move || {
-            scheduler::join(|| (), || is_shut_down(join_later(&awaited)));
-        }));
+        let waits = to.submit(dropping(move || is_shut_down(join_later(&awaited))));
         *later.lock().unwrap() = Some(to.submit(|| ()));
         go.let_go();
         is_shut_down(waits.join());
@@ -262,19 +260,18 @@ fn who_does_not_wait_lets_nobody_know_before() {
         drop(to.submit(move || front.wait()));
         go.until_begun();
         let order = Arc::new(AtomicUsize::new(0));
-        let handles: Vec<_> = (0..20)
-            .map(|number| {
-                let order = Arc::clone(&order);
-                let dropped = move || assert_eq!(order.fetch_add(1, SeqCst), number);
-                to.submit(dropping(dropped))
-            })
-            .collect();
+        let (told, is_told) = mpsc::channel();
+        for number in 0..20 {
+            let (dropped, told, after) = (Arc::clone(&order), told.clone(), Arc::clone(&order));
+            let dropped = move || assert_eq!(dropped.fetch_add(1, SeqCst), number);
+            to.submit(dropping(dropped)).on_done(move |result| {
+                is_shut_down(result);
+                told.send(after.load(SeqCst)).unwrap();
+            });
+        }
         thread::scope(|s| {
             let shutdown = s.spawn(|| to.cancel());
-            for (number, handle) in handles.into_iter().enumerate() {
-                is_shut_down(handle.join());
-                assert!(order.load(SeqCst) > number);
-            }
+            (1..=20).for_each(|count| assert_eq!(is_told.recv(), Ok(count)));
             go.let_go();
             assert_eq!(shutdown.join().unwrap().cancelled, 20);
         });
@@ -338,5 +335,81 @@ fn what_has_been_aborted_is_left_alone() {
             assert_eq!(shutdown.join().unwrap().cancelled, 4);
         });
         assert_eq!(drops.count(), 2);
+    });
+}
+
+/// A callback waits for a thread that has to be told after it.
+#[test]
+fn who_is_told_may_wait_for_who_is_told_after_it() {
+    each("who_is_told_may_wait_for_who_is_told_after_it", |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let (later, other) = (Later::<()>::default(), pool(1));
+        let awaited = Arc::clone(&later);
+        let waits = to.submit(dropping(move || is_shut_down(join_later(&awaited))));
+        let (tells, last) = (to.submit(|| ()), to.submit(|| ()));
+        let parked = other.spawn(move || is_shut_down(last.join()));
+        tells.on_done(move |result| {
+            is_shut_down(result);
+            assert!(parked.join().is_ok());
+        });
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        thread::scope(|s| {
+            let shutdown = s.spawn(|| to.cancel());
+            is_shut_down(waits.join());
+            go.let_go();
+            assert_eq!(shutdown.join().unwrap().cancelled, 4);
+        });
+    });
+}
+
+/// What stands in a pool's queue for the closures of an executor, or for a thread that waits, has no handle to tell: it
+/// goes back there.
+#[test]
+fn for_one_that_something_else_stands_for() {
+    watchdog("for_one_that_something_else_stands_for", || {
+        for by_ticket in [true, false] {
+            let (pool, go) = (Arc::new(pool(1)), Go::default());
+            let executor = Executor::builder(&pool).build().unwrap();
+            let (front, inner) = (go.clone(), executor.clone());
+            let (sender, receiver) = mpsc::channel();
+            let first = pool.spawn(move || {
+                // On the worker's own deque, which is looked at after the global queue.
+                let handle = by_ticket.then(|| inner.submit(|| ()).unwrap());
+                sender.send(handle).unwrap();
+                front.wait();
+            });
+            let handle = receiver.recv().unwrap();
+            go.until_begun();
+            let (stands, is_there) = mpsc::channel();
+            let is_held = Arc::new(AtomicBool::new(false));
+            let held = Arc::clone(&is_held);
+            let waits = pool.spawn(dropping(move || {
+                let handle: JoinHandle<()> = is_there.recv().unwrap();
+                held.store(true, SeqCst);
+                // Of one that the shutdown of the pool cancels, or of a thread that it has told.
+                assert!(handle.join().is_err());
+            }));
+            let behind = Arc::clone(&pool);
+            let elastic = Elastic::builder().build().unwrap();
+            stands
+                .send(handle.unwrap_or_else(|| {
+                    elastic.submit(move || behind.install(|| unreachable!("cancelled"))).unwrap()
+                }))
+                .unwrap();
+            if !by_ticket {
+                wait_until(|| format!("{pool:?}").contains("queued: 2,"));
+            }
+            let report = thread::scope(|s| {
+                let shutdown = s.spawn(|| pool.shutdown(Shutdown::CancelQueued));
+                wait_until(|| is_held.load(SeqCst));
+                go.let_go();
+                shutdown.join().unwrap()
+            });
+            is_shut_down(waits.join());
+            assert!(first.join().is_ok());
+            assert_eq!((report.ran, report.cancelled), (1, 2));
+        }
     });
 }

@@ -359,6 +359,36 @@ fn a_waker_may_submit() {
     });
 }
 
+/// The closure that made the room has been taken by the worker that tells, and has not begun: it cannot end before the
+/// waker has returned.
+#[test]
+fn a_waker_does_not_wait_for_its_executor() {
+    watchdog("a_waker_does_not_wait_for_its_executor", || {
+        for mode in [Shutdown::Drain, Shutdown::CancelQueued] {
+            let pool = pool(1);
+            let stuck = Stuck::new(&pool, 1);
+            let executor = executor(&pool, 1, RejectionPolicy::Abort);
+            let queued = executor.submit(|| "taken").unwrap();
+            let (sender, receiver) = mpsc::channel();
+            let (inner, sender) = (executor.clone(), Mutex::new(sender));
+            let waker = kept(Woken(Box::new(move || {
+                let report = inner.shutdown(mode);
+                let said = (scheduler::current_thread_index(), report.ran, inner.is_terminated());
+                sender.lock().unwrap().send(said).unwrap();
+            })));
+            let mut future = executor.submit_async(|| ());
+            assert!(poll(&mut future, &waker).is_none());
+            stuck.release();
+            assert_eq!(receiver.recv(), Ok((Some(0), 0, false)));
+            assert_eq!(queued.join().is_ok(), mode == Shutdown::Drain);
+            drop(future);
+            let _ = executor.shutdown(Shutdown::Drain);
+            assert!(executor.is_terminated());
+            usable(&pool);
+        }
+    });
+}
+
 #[test]
 fn the_hooks_of_a_pool_may_submit() {
     watchdog("the_hooks_of_a_pool_may_submit", || {

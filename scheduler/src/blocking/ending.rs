@@ -154,8 +154,9 @@ impl Elastic {
         }
         // The pool does not end before that is over: a destructor cannot wait for it.
         let shared = &**self.shared();
-        let cancel =
-            || shared.core.cancel_queued(|entries| hand::cancel_each(entries, Reason::ShutDown));
+        let cancel = || {
+            shared.core.cancel_queued(|entries| hand::cancel_each(entries, Reason::ShutDown, || ()))
+        };
         held::with(shared, cancel);
     }
 

@@ -410,10 +410,9 @@ impl Core {
     }
 
     /// Takes everything out that is queued.
-    fn empty(&self, by_ticket: bool) -> impl Iterator<Item = Entry> {
+    fn empty(&self, by_ticket: bool) -> (impl Iterator<Item = Entry>, After<Arc<Self>>) {
         let (entries, after) = self.queue.take_all(by_ticket);
-        drop(self.follow(after));
-        entries.into_iter().map(|(_, entry)| entry)
+        (entries.into_iter().map(|(_, entry)| entry), after)
     }
 
     /// Drops everything that is queued.
@@ -422,12 +421,15 @@ impl Core {
     }
 
     fn cancel_all(&self, by_ticket: bool) {
-        self.cancel(self.empty(by_ticket), Reason::ShutDown);
+        let (entries, after) = self.empty(by_ticket);
+        // Who is told may wait for one of them.
+        let first = || drop(self.follow(after));
+        self.dropping(|| hand::cancel_each(entries, Reason::ShutDown, first));
     }
 
     /// Drops these, which have left the queue.
     pub(super) fn cancel(&self, entries: impl IntoIterator<Item = Entry>, reason: Reason) {
-        self.dropping(|| hand::cancel_each(entries, reason));
+        self.dropping(|| hand::cancel_each(entries, reason, || ()));
     }
 
     /// Runs what had to leave the queue for the caller's own. It is no part of the caller's task.
@@ -446,7 +448,10 @@ impl Core {
     /// Takes back everything that is queued, oldest first.
     pub(super) fn take_back(&self) -> Vec<Orphan> {
         let orphan = |entry: Entry| entry.orphan().expect("it was queued, so it can leave");
-        self.empty(false).map(orphan).collect()
+        let (entries, after) = self.empty(false);
+        let orphans = entries.map(orphan).collect();
+        drop(self.follow(after));
+        orphans
     }
 
     /// That closure is dropped unrun: if it is still queued, it leaves at once.

@@ -217,7 +217,7 @@ impl Core {
         is_orphan
     }
 
-    /// Takes the closure out and sets the latch, unless somebody has claimed the closure, or nobody can wait for it.
+    /// Takes the closure out and sets the latch, unless somebody has claimed the closure, or there is no handle.
     ///
     /// # Safety
     ///

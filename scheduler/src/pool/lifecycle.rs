@@ -28,9 +28,9 @@ use std::time::Duration;
 ///
 /// In every mode new work is refused from the moment of the call, closures that are running go
 /// on to their end (a closure cannot be killed), and so do their forks: `join` and `scope` keep
-/// working inside them. A queued closure that is cancelled is dropped, and then its handle is told; but if a
-/// destructor among them waits for something, the handles of all that are still to be dropped are told first, so that
-/// it may wait for any of them. [`Elastic::shutdown`](crate::Elastic::shutdown) and
+/// working inside them. A queued closure that is cancelled is dropped, and then its handle is told. But if a
+/// destructor among them waits, for a handle say, the handles of all that are still to be dropped are told first: so it
+/// may wait for any of them. [`Elastic::shutdown`](crate::Elastic::shutdown) and
 /// [`Executor::shutdown`](crate::Executor::shutdown) take the same modes.
 ///
 /// # Examples

@@ -288,12 +288,15 @@ impl ThreadPool {
             _ if registry.is_inside() => false,
             Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
             _ => {
+                let exit = lifecycle.on_exit();
                 if Worker::current().is_none() {
-                    hand::let_go();
+                    if !exit.is_set() {
+                        hand::let_go();
+                    }
                     // The threads' own ends are one wait less, where the pool has them.
                     self.join_threads();
                 }
-                registry::wait(&lifecycle.on_exit());
+                registry::wait(&exit);
                 true
             }
         };

@@ -70,6 +70,7 @@ faults! {
     ClaimRelaxed: "sleep: a claimer's exchange is relaxed",
     LatchIsSetRelaxed: "latch: `is_set` reads relaxed",
     LatchHeldRelaxed: "latch: what the word holds is read relaxed",
+    HandTellsOnce: "hand: a thread that waits while it tells what it has let go of tells nothing first",
     HandHolds: "hand: a thread that waits keeps what it is about to drop to itself",
     LatchHeldUnasked: "latch: a watcher is taken for what the word holds",
     LatchWatchRelaxed: "latch: `watch` stores the watcher relaxed",
