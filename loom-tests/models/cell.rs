@@ -5,9 +5,9 @@ use super::rig::{join, spawn};
 use crate::job::cell::{self, AbortFlag, Fate, Outcome, Owner, Reason, Unclaimed};
 use crate::job::hand;
 use crate::job::party::{Entry, Handle};
-use crate::latch::Watcher;
+use crate::latch::{Latch, Watcher};
 use crate::pool::registry;
-use crate::sync::UnsafeCell;
+use crate::sync::{Arc, UnsafeCell};
 use crate::unwind::{self, Payload};
 use std::rc::Rc;
 
@@ -335,21 +335,19 @@ pub(super) fn hand_let_go_against_an_aborter() {
     assert_eq!([WAITING, ABORTED, CLOSURE].map(ledger::drops), [1; 3]);
 }
 
-/// A function that is called as the hand lets go waits for a thread that is to be told after it.
+/// A function that is called as the hand lets go waits for one that is called after it.
 pub(super) fn hand_that_tells_a_waiter() {
-    let [(second, tells), (third, parks)] = [(); 2].map(|()| {
+    let [(second, waits), (third, sets)] = [(); 2].map(|()| {
         // SAFETY: the closure owns nothing.
         unsafe { cell::new(|| (), Anybody) }
     });
-    let closure = move || registry::wait(parks.latch());
-    // SAFETY: the closure owns what it uses.
-    let (runs, parked) = unsafe { cell::new(closure, Anybody) };
-    let runner = runner(runs);
     let (fourth, awaited) = cell();
     let (first, unwanted) = waiting(awaited);
     drop(unwanted);
-    tells.on_outcome(move |_| drop(Waits(Some(parked))));
+    let latch = Arc::new(Latch::new());
+    let is_set = Arc::clone(&latch);
+    waits.on_outcome(move |_| registry::wait(&is_set));
+    sets.on_outcome(move |_| Latch::set_shared(&latch));
     hand::cancel_each([first, second, third, fourth], Reason::ShutDown, || ());
-    join(runner);
     assert_eq!([WAITING, CLOSURE].map(ledger::drops), [1; 2]);
 }

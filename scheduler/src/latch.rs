@@ -140,6 +140,11 @@ impl Taken {
 pub(crate) struct Untold(*mut Parker);
 
 impl Untold {
+    /// Whether to tell it is to call a function of a user's.
+    pub(crate) fn calls(&self) -> bool {
+        is_watcher(self.0) && self.0.addr() & BOXED != 0
+    }
+
     pub(crate) fn tell(self) {
         if is_watcher(self.0) && !fault::is(Fault::LatchSetNoWake) {
             // SAFETY: the swap in `set_untold` took it out, and this is the one call.

@@ -6,6 +6,7 @@
 mod support;
 
 use scheduler::{Elastic, Executor, JoinError, JoinHandle, Shutdown, ShutdownReport, ThreadPool};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use support::sync::{Arc, Mutex, mpsc, thread};
@@ -54,6 +55,7 @@ fn each(name: &'static str, body: impl Fn(&To, Go) + Clone + Send + 'static) {
             let go = Go::default();
             body(&to, go.clone());
             go.let_go();
+            assert!(!FAILED.load(SeqCst), "in a destructor");
         });
     }
 }
@@ -90,12 +92,19 @@ fn join_later<T>(later: &Later<T>) -> Result<T, JoinError> {
     handle.expect("it has been put there").join()
 }
 
+/// Whether a destructor has panicked, which ends with the destructor.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
 /// Calls its function when it is dropped.
 struct Then<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Drop for Then<F> {
     fn drop(&mut self) {
-        (self.0.take().expect("dropped once"))();
+        let call = self.0.take().expect("dropped once");
+        if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
+            FAILED.store(true, SeqCst);
+            panic::resume_unwind(payload);
+        }
     }
 }
 
@@ -410,6 +419,86 @@ fn for_one_that_something_else_stands_for() {
             is_shut_down(waits.join());
             assert!(first.join().is_ok());
             assert_eq!((report.ran, report.cancelled), (1, 2));
+            assert!(!FAILED.load(SeqCst), "in a destructor");
         }
+    });
+}
+
+/// What is given back is looked for once more, though the worker is still stuck.
+#[test]
+fn what_has_no_handle_is_dropped_after_who_waits() {
+    watchdog("what_has_no_handle_is_dropped_after_who_waits", || {
+        let (pool, later, drops) = (pool(1), Later::<()>::default(), Drops::default());
+        let stuck = Stuck::new(&pool, 1);
+        let awaited = Arc::clone(&later);
+        let waits = pool.spawn(dropping(move || is_shut_down(join_later(&awaited))));
+        let token = drops.token();
+        assert!(pool.execute(move || drop(token)).is_ok());
+        *later.lock().unwrap() = Some(pool.spawn(|| ()));
+        let report = pool.shutdown(Shutdown::DrainFor(Duration::ZERO));
+        assert_eq!((report.cancelled, report.stragglers.len(), drops.count()), (3, 1, 1));
+        is_shut_down(waits.join());
+        stuck.release();
+        assert!(!FAILED.load(SeqCst), "in a destructor");
+    });
+}
+
+/// On the deque of the worker that spawned them many closures stand together for one.
+#[test]
+fn for_one_of_many_that_a_worker_has_spawned() {
+    watchdog("for_one_of_many_that_a_worker_has_spawned", || {
+        let (pool, go, later) = (pool(1), Go::default(), Later::<()>::default());
+        let (front, awaited) = (go.clone(), Arc::clone(&later));
+        let first = pool.spawn(move || {
+            let waits = scheduler::spawn(dropping(move || is_shut_down(join_later(&awaited))));
+            *later.lock().unwrap() = Some(scheduler::spawn(|| ()));
+            (0..10_000).for_each(|_| drop(scheduler::spawn(|| ())));
+            front.wait();
+            waits
+        });
+        go.until_begun();
+        let report = thread::scope(|s| {
+            let shutdown = s.spawn(|| pool.shutdown(Shutdown::CancelQueued));
+            // The worker has them no more, and so does not come to the second by itself.
+            wait_until(|| format!("{pool:?}").contains("queued: 0,"));
+            go.let_go();
+            shutdown.join().unwrap()
+        });
+        is_shut_down(first.join().unwrap().join());
+        assert_eq!((report.ran, report.cancelled), (1, 10_002));
+        assert!(!FAILED.load(SeqCst), "in a destructor");
+    });
+}
+
+/// Who cancels is a worker of another pool: it lets go before it runs a job of its own, which may wait as well.
+#[test]
+fn for_a_job_of_the_worker_that_waits_for_one_that_is_dropped_after_it() {
+    let name = "for_a_job_of_the_worker_that_waits_for_one_that_is_dropped_after_it";
+    each(name, |to, go| {
+        let front = go.clone();
+        drop(to.submit(move || front.wait()));
+        go.until_begun();
+        let (later, own) = (Later::<()>::default(), Later::<()>::default());
+        let (awaited, puts) = (Arc::clone(&own), Arc::clone(&own));
+        let waits = to.submit(dropping(move || assert!(join_later(&awaited).is_ok())));
+        *later.lock().unwrap() = Some(to.submit(|| ()));
+        let (sender, receiver) = mpsc::channel();
+        let (other, inner) = (pool(1), to.clone());
+        thread::scope(|s| {
+            s.spawn(move || {
+                is_shut_down(join_later(&later));
+                sender.send(()).unwrap();
+            });
+            let free = go.clone();
+            s.spawn(move || {
+                is_shut_down(waits.join());
+                free.let_go();
+            });
+            let cancelled = other.install(move || {
+                *puts.lock().unwrap() = Some(scheduler::spawn(move || receiver.recv().unwrap()));
+                inner.cancel().cancelled
+            });
+            assert_eq!(cancelled, 2);
+        });
     });
 }

@@ -7,8 +7,8 @@
 //! came from. And it does both with what is left in the queue, for all who could take that may be stuck. Who does not
 //! wait does not let go: then each handle is told when its closure is gone.
 //!
-//! To tell a handle can be to call a user's function, which may wait as well. So all is told that is still to be told
-//! before the thread waits, whoever began with it.
+//! To tell a handle can be to call a user's function, which may wait as well. So such come after all threads have been
+//! told, and before the thread waits it tells all that are still to be told, whoever began with it.
 //!
 //! The hands of a thread are a list through its frames. All of it belongs to the thread; what others see is the cells,
 //! whose protocol is in [`state`](super::state).
@@ -45,6 +45,7 @@ struct Hand<'a> {
     has_let_go: Cell<bool>,
     /// What the thread has let go of, before `rest`.
     withdrawn: RefCell<VecDeque<Left>>,
+    /// Whose watchers are functions of a user's.
     untold: RefCell<VecDeque<Untold>>,
     below: *const Hand<'a>,
 }
@@ -122,7 +123,11 @@ impl Hand<'_> {
         let mut take = |job: JobRef| match Entry::withdraw(&job, self.reason) {
             Some((closure, untold)) => {
                 withdrawn.push_back((job, Some(closure)));
-                self.untold.borrow_mut().push_back(untold);
+                if untold.calls() {
+                    self.untold.borrow_mut().push_back(untold);
+                } else {
+                    untold.tell();
+                }
             }
             None if self.source.is_some() => others.push(job),
             None => withdrawn.push_back((job, None)),

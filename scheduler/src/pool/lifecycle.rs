@@ -29,8 +29,9 @@ use std::time::Duration;
 /// In every mode new work is refused from the moment of the call, closures that are running go
 /// on to their end (a closure cannot be killed), and so do their forks: `join` and `scope` keep
 /// working inside them. A queued closure that is cancelled is dropped, and then its handle is told. But if a
-/// destructor among them waits, for a handle say, the handles of all that are still to be dropped are told first: so it
-/// may wait for any of them. [`Elastic::shutdown`](crate::Elastic::shutdown) and
+/// destructor among them waits by a function of this crate, such as `join`, the handles of all that are queued behind it
+/// are told first: so it may wait for any of those. (A closure of an executor on the pool, a turn of a periodic series
+/// and an `install` behind it end when a worker is free, or when the destructor is done.) [`Elastic::shutdown`](crate::Elastic::shutdown) and
 /// [`Executor::shutdown`](crate::Executor::shutdown) take the same modes.
 ///
 /// # Examples

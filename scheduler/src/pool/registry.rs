@@ -267,6 +267,7 @@ impl Registry {
     /// on its way from one queue to another is dropped when its turn comes.
     ///
     /// A root is counted out when its closure has been dropped: the destructor cannot wait for the pool to end.
+    #[cold]
     pub(crate) fn drop_queued_roots(&self) {
         debug_assert!(self.lifecycle.is_cancelling());
         let source = Queues { registry: self, given_back: Cell::new(true) };
@@ -351,20 +352,23 @@ impl Registry {
     }
 
     fn take_roots(&self, len: usize, steal: impl Fn() -> Steal<JobRef>, roots: Roots<'_>) {
-        let mut one = |job: JobRef| {
-            if job.is_root() {
-                roots(&mut iter::once(job));
-            } else {
-                self.inject(job.into_moved());
-            }
-        };
         let mut left = len;
         while left != 0 {
             match steal() {
                 Steal::Success(job) if job.is_bundle() => {
-                    bundle::unpack(job, &mut one);
+                    // Together: what is in a bundle is in no queue.
+                    let mut taken = Vec::new();
+                    bundle::unpack(job, |job| {
+                        if job.is_root() {
+                            taken.push(job);
+                        } else {
+                            self.inject(job.into_moved());
+                        }
+                    });
+                    roots(&mut taken.into_iter());
                 }
-                Steal::Success(job) => one(job),
+                Steal::Success(job) if job.is_root() => roots(&mut iter::once(job)),
+                Steal::Success(job) => self.inject(job.into_moved()),
                 Steal::Empty => return,
                 Steal::Retry => {
                     spin_loop();

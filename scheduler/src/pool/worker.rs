@@ -252,6 +252,7 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(crate) fn wait_for(&self, header: NonNull<Header>, latch: &Latch) -> Waited {
+        hand::let_go();
         let _put_away = put_away(self.seated());
         while !latch.is_set() {
             match self.take_newest(|fork| !fork.is(header)) {
@@ -315,6 +316,9 @@ impl Worker {
     /// Runs jobs until `latch` is set: its own, newest first; then stolen ones; and when there
     /// are none, sleeps.
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
+        if role == Role::Waiting && !latch.is_set() {
+            hand::let_go();
+        }
         let _put_away = put_away(self.seated());
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
@@ -327,6 +331,9 @@ impl Worker {
     /// As [`run_until`](Self::run_until) in a wait, but begins no job after `deadline`. True if the
     /// latch is set.
     pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
+        if !latch.is_set() {
+            hand::let_go();
+        }
         let _put_away = put_away(self.seated());
         while !latch.is_set() && Instant::now() < deadline {
             let job = self.take_local();
@@ -462,9 +469,6 @@ impl Worker {
     /// passed.
     #[cold]
     fn find(&self, latch: &Latch, role: Role, deadline: Option<Instant>) -> Option<JobRef> {
-        if role == Role::Waiting {
-            hand::let_go();
-        }
         // A new worker, and before it counts as a searcher.
         let looks = if self.stamina.begins() { FIRST_LOOKS } else { 0 };
         for _ in 0..looks {

@@ -160,6 +160,7 @@ impl ThreadPool {
     /// assert!(refused.unwrap_err().is_shut_down());
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
+    #[inline]
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -186,6 +187,7 @@ impl ThreadPool {
     /// assert_eq!(rejected.into_inner()(), 7);
     /// # Ok::<(), scheduler::BuildError>(())
     /// ```
+    #[inline]
     #[track_caller]
     pub fn try_spawn<F, T>(&self, f: F) -> Result<JoinHandle<T>, Rejected<F>>
     where
@@ -224,6 +226,7 @@ impl ThreadPool {
     /// assert_eq!(REQUESTS.load(Ordering::Relaxed), 100);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     #[track_caller]
     pub fn execute<F>(&self, f: F) -> Result<(), Rejected<F>>
     where
