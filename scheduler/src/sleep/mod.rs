@@ -22,7 +22,7 @@
 //!   wake on (`leave`). `WOKEN_TO_SERVE` means the same, and says for whom.
 //!
 //! No argument rests on which of several sleepers is woken. It is the first of them, or, for a caller that
-//! [blocks at once](Sleep::announce_and_block), rather one that is bound to the core that the caller is on: that core
+//! [blocks at once](Sleep::announce_from), rather one that is bound to the core that the caller is on: that core
 //! is about to be free, and awake, while another may have to come out of idle first.
 //!
 //! [`wake_slot`](Sleep::wake_slot) is the only function here that unparks for work. A latch
@@ -123,14 +123,10 @@ impl Sleep {
         self.announce_from(ANYWHERE);
     }
 
-    /// The same, by a thread that blocks as soon as it is back: it wakes rather a worker of its core, which is
+    /// The same, by a thread that may block soon. If `here` says a core, it wakes rather a worker of that core, which is
     /// free then.
-    pub(crate) fn announce_and_block(&self, here: Here) {
-        self.announce_from(here);
-    }
-
     #[inline]
-    fn announce_from(&self, here: Here) {
+    pub(crate) fn announce_from(&self, here: Here) {
         if !fault::is(Fault::AnnounceNoLight) {
             // Pairs with the `heavy` of `Prepared`'s last look: either this sees the sleeper,
             // or the sleeper's look sees the work.
@@ -457,10 +453,10 @@ mod tests {
     #[test]
     fn who_blocks_wakes_one_of_its_core() {
         let (sleep, _asleep) = sleep(&[0, 1, 2, 3]);
-        sleep.announce_and_block(|| Some(5));
+        sleep.announce_from(|| Some(5));
         woken(sleep, [&[], &[2]]);
         assert_eq!(sleep.word.end_search().searching(), 1);
-        sleep.announce_and_block(|| Some(5));
+        sleep.announce_from(|| Some(5));
         woken(sleep, [&[], &[2, 3]]);
         counts(sleep, 2, 1);
     }
@@ -471,7 +467,7 @@ mod tests {
         let here: [Here; 3] = [|| Some(5), || Some(6), || None];
         for here in here {
             let (sleep, _asleep) = sleep(&[0, 1]);
-            sleep.announce_and_block(here);
+            sleep.announce_from(here);
             woken(sleep, [&[0], &[]]);
             counts(sleep, 1, 1);
         }
@@ -483,14 +479,14 @@ mod tests {
         let (sleep, _asleep) = sleep(&[0, 2]);
         sleep.announce();
         woken(sleep, [&[0], &[]]);
-        sleep.announce_and_block(here);
+        sleep.announce_from(here);
         counts(sleep, 1, 1);
         let (sleep, _asleep) = self::sleep(&[]);
-        sleep.announce_and_block(here);
+        sleep.announce_from(here);
         let unbound = Sleep::new(1, Box::default());
         unbound.enlist(0);
         let _asleep = unbound.prepare(0, false);
-        unbound.announce_and_block(here);
+        unbound.announce_from(here);
         counts(&unbound, 0, 1);
     }
 

@@ -16,4 +16,4 @@ mod imp;
 
 #[cfg(feature = "affinity")]
 pub(crate) use imp::cores;
-pub(crate) use imp::{here, remember, restore, saved};
+pub(crate) use imp::{here, here_before_a_block, remember, restore, saved};

@@ -11,6 +11,11 @@ pub(crate) fn here() -> Option<usize> {
     None
 }
 
+/// The same, of a thread that is likely to block soon.
+pub(crate) fn here_before_a_block() -> Option<usize> {
+    None
+}
+
 /// What gives the calling thread its mask back, if that is known here.
 pub(crate) fn saved() -> Option<fn()> {
     None
