@@ -79,12 +79,11 @@ fn a_caller_that_blocks_is_served_on_its_core() {
     });
 }
 
-/// How often the calling thread has given up its core to wait for something.
-fn times_blocked() -> u64 {
-    let status = fs::read_to_string("/proc/thread-self/status").expect("of this thread");
+/// How often the calling thread has given up its core to wait for something, if the kernel counts that.
+fn times_blocked() -> Option<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
     let mut lines = status.lines();
-    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.expect("a count").trim().parse().expect("a number")
+    lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse().ok()
 }
 
 /// It wakes the first, wherever it is.
@@ -106,20 +105,23 @@ fn a_caller_that_goes_on_does_not_ask_for_its_core() {
                     ran_on = handle.join().unwrap();
                 }
                 // In a page fault it may block as well.
-                if times_blocked() == blocked {
+                if blocked.is_some() && times_blocked() == blocked {
                     assert_eq!(ran_on, Some(0));
                     calm += 1;
                 }
             }
-            println!("{calm} of {} rounds without blocking", ROUNDS / 10);
+            eprintln!("{calm} of {} rounds without blocking", ROUNDS / 10);
         });
     });
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
 /// How long the calling thread has run, if the kernel counts that.
 fn has_run() -> Option<Duration> {
     let times = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(times.split(' ').next()?.parse().ok()?))
+    let nanos = times.split(' ').next()?.parse().ok()?;
+    (nanos != 0).then(|| Duration::from_nanos(nanos))
 }
 
 /// That it will is taken from what it did before: after some rounds it is known. Runs of more than 50 µs in between, as under a
@@ -129,9 +131,9 @@ fn a_caller_that_mostly_blocks_soon_is_served_on_its_core() {
     on_two_cores("a_caller_that_mostly_blocks_soon_is_served_on_its_core", |cores| {
         let pool = pool(2, cores);
         let executor = Executor::builder(&pool).build().expect("an executor");
-        let by_pool = |job| drop(pool.spawn(job));
-        let by_executor = |job| drop(executor.submit(job));
-        let submits: [&(dyn Fn(Box<dyn FnOnce() + Send>) + Sync); 2] = [&by_pool, &by_executor];
+        let by_pool = |job: Job| drop(pool.spawn(job));
+        let by_executor = |job: Job| drop(executor.submit(job));
+        let submits: [&(dyn Fn(Job) + Sync); 2] = [&by_pool, &by_executor];
         bound_to(cores[1], || {
             for submit in submits {
                 let (sender, receiver) = mpsc::channel();
@@ -151,13 +153,18 @@ fn a_caller_that_mostly_blocks_soon_is_served_on_its_core() {
                         sender.send(scheduler::current_thread_index()).unwrap()
                     }));
                     let ran_on = receiver.recv().unwrap();
+                    // What the machine has charged this thread since then it may have charged before.
+                    let after = has_run().zip(now).map(|(after, now)| after - now);
+                    if after.is_none_or(|after| after > Duration::from_micros(40)) {
+                        calm = 0;
+                    }
                     // As many as one answer of the kernel may hold for, twice.
                     if calm > 16 {
                         assert_eq!(ran_on, Some(1), "after {calm} rounds");
                         known += 1;
                     }
                 }
-                println!("known in {known} of {ROUNDS} rounds");
+                eprintln!("known in {known} of {ROUNDS} rounds");
             }
         });
     });

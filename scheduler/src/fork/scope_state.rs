@@ -5,10 +5,10 @@
 //! body, and the scope reads it once all these have ended.
 
 use super::parts::{Apart, Parts, Settled};
-use crate::job::JobRef;
 use crate::job::cell::{AbortFlag, Fate, Owner, Unclaimed};
 use crate::job::detached::Place;
 use crate::job::words::Words;
+use crate::job::{JobRef, hand};
 use crate::pool::carried::{Carried, put_away};
 use crate::pool::registry::{Registry, wait};
 use crate::pool::seat::Seated;
@@ -233,6 +233,9 @@ impl State {
 
 #[inline(always)]
 fn run_parts(owner: Seated<'_>, parts: &Parts) {
+    if !parts.none_open() {
+        hand::let_go();
+    }
     // First what lies on top of the own deque: as long as it lasts, nothing is counted.
     while !parts.none_open() {
         if !owner.run_newest() {

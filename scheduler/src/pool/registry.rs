@@ -242,7 +242,7 @@ impl Registry {
             "it may go on to a batch, where no bundle is, and no frame knows an index"
         );
         self.injector.push(job);
-        self.sleep.announce_from(near);
+        self.sleep.announce_near(near);
     }
 
     /// As [`submit_root`](Self::submit_root), by a thread that is no worker of any pool, and does nothing from now on
@@ -250,7 +250,7 @@ impl Registry {
     pub(crate) fn inject_root_and_block(&self, job: JobRef, here: Here) {
         debug_assert!(Worker::current().is_none(), "a worker runs other jobs meanwhile");
         self.injector.push(job.into_root());
-        self.sleep.announce_from(here);
+        self.sleep.announce_and_block(here);
         self.settle_root();
     }
 

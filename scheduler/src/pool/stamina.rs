@@ -14,8 +14,8 @@
 //! system may have put it on the core of the one who builds the pool, who has more threads to start and a job to submit.
 //! Others rely on a searcher, which has to run.
 //!
-//! Who was woken by a caller that waits for this very core goes to sleep when it has nothing more: the
-//! caller is the one who will have the next job, and as long as the worker looks for it, it cannot submit it.
+//! Who was woken by a caller that waits for this very core, or is likely to, goes to sleep when it has nothing more: the
+//! caller is the one who will have the next job, and as long as the worker looks for it, it may not come to submit it.
 
 use crate::sync::{Instant, SEARCH_ROUNDS};
 use std::cell::Cell;
@@ -71,8 +71,7 @@ impl Stamina {
         self.rounds.set(self.rounds.get() / 2);
     }
 
-    /// The worker was woken by a caller that cannot go on before it has the worker's core: the search after that one's
-    /// job is left out.
+    /// The worker was woken by a caller that wants the worker's core next: the search after that one's job is left out.
     pub(crate) fn serves(&self) {
         self.serves.set(true);
     }

@@ -252,8 +252,8 @@ impl Worker {
     #[cold]
     #[inline(never)]
     pub(crate) fn wait_for(&self, header: NonNull<Header>, latch: &Latch) -> Waited {
-        hand::let_go();
         let _put_away = put_away(self.seated());
+        hand::let_go();
         while !latch.is_set() {
             match self.take_newest(|fork| !fork.is(header)) {
                 // The caller has its right back, and uses it.
@@ -316,10 +316,10 @@ impl Worker {
     /// Runs jobs until `latch` is set: its own, newest first; then stolen ones; and when there
     /// are none, sleeps.
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
+        let _put_away = put_away(self.seated());
         if role == Role::Waiting && !latch.is_set() {
             hand::let_go();
         }
-        let _put_away = put_away(self.seated());
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
             let job = job.or_else(|| self.take_next_injected(role));
@@ -331,10 +331,10 @@ impl Worker {
     /// As [`run_until`](Self::run_until) in a wait, but begins no job after `deadline`. True if the
     /// latch is set.
     pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
+        let _put_away = put_away(self.seated());
         if !latch.is_set() {
             hand::let_go();
         }
-        let _put_away = put_away(self.seated());
         while !latch.is_set() && Instant::now() < deadline {
             let job = self.take_local();
             let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));

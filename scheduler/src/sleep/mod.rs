@@ -19,7 +19,7 @@
 //!   out: exactly one of them does;
 //! - a claimer counts it as searching and then unparks it, so `WOKEN` means that the worker
 //!   *is* a searcher, and owes what a searcher owes: to look at everything, or to pass the
-//!   wake on (`leave`). `WOKEN_TO_SERVE` means the same, and says for whom.
+//!   wake on (`leave`). `WOKEN_TO_SERVE` and `WOKEN_NEAR` mean the same, and say for whom.
 //!
 //! No argument rests on which of several sleepers is woken. It is the first of them, or, for a caller that
 //! [blocks at once](Sleep::announce_from), rather one that is bound to the core that the caller is on: that core
@@ -35,7 +35,9 @@ use crate::latch::{Latch, Watch};
 use crate::park::Parker;
 use crate::sync::asymmetric::{self, Barrier, light};
 use crate::sync::fault::{self, Fault};
-use crate::sync::{Arc, AtomicU8, Instant, OnceLock, Ordering, fence, prefetch, spin_loop};
+use crate::sync::{
+    Arc, AtomicU8, AtomicUsize, Instant, OnceLock, Ordering, fence, prefetch, spin_loop,
+};
 use crossbeam_utils::CachePadded;
 use word::Idle;
 pub(crate) use word::Word;
@@ -46,9 +48,11 @@ const CLAIMED: u8 = 2;
 const WOKEN: u8 = 3;
 /// As [`WOKEN`], by a caller that has nothing to do but to wait for the core to which the worker is bound.
 const WOKEN_TO_SERVE: u8 = 4;
+/// The same, by a caller that is likely to leave that core soon.
+const WOKEN_NEAR: u8 = 5;
 
 fn is_woken(state: u8) -> bool {
-    matches!(state, WOKEN | WOKEN_TO_SERVE)
+    matches!(state, WOKEN | WOKEN_TO_SERVE | WOKEN_NEAR)
 }
 
 /// The idle side of one pool.
@@ -61,13 +65,27 @@ pub(crate) struct Sleep {
     /// slots: it stays in everybody's cache.
     cores: Box<[usize]>,
     search_limit: u64,
+    /// One more than the index of the worker that was [woken near](WOKEN_NEAR) last, unless another has been woken for it.
+    /// Of no protocol: it says where to look.
+    near: AtomicUsize,
 }
 
-/// Says on which core the calling thread is. Asked only where a worker is to be woken, and the workers are bound.
+/// Says on which core the calling thread is, or that it does not matter. Asked only where a worker is to be woken, and the
+/// workers are bound.
 pub(crate) type Here = fn() -> Option<usize>;
 
-/// For a caller that goes on.
-const ANYWHERE: Here = || None;
+/// Who made work public.
+#[derive(Clone, Copy)]
+struct Caller {
+    here: Here,
+    /// How a worker of its core is woken.
+    near: u8,
+}
+
+impl Caller {
+    /// One that goes on.
+    const GOES_ON: Self = Self { here: || None, near: WOKEN };
+}
 
 #[derive(Debug)]
 struct Slot {
@@ -82,7 +100,7 @@ struct Slot {
 pub(crate) enum Woken {
     /// For work: the worker is a searcher now.
     ToSearch,
-    /// The same, by a caller that blocks meanwhile, and goes on when it has the worker's core.
+    /// The same, by a caller that blocks meanwhile, or mostly does, and goes on when it has the worker's core.
     ToServe,
     /// By the latch that it watched: it is busy again.
     ByLatch,
@@ -103,6 +121,7 @@ impl Sleep {
             // At most half of the workers search at once: more would only take the cores and
             // the cache lines of those that work.
             search_limit: (workers as u64).div_ceil(2),
+            near: AtomicUsize::new(0),
         }
     }
 
@@ -120,13 +139,23 @@ impl Sleep {
     /// Work became public: wakes a worker if none would find it otherwise.
     #[inline]
     pub(crate) fn announce(&self) {
-        self.announce_from(ANYWHERE);
+        self.announce_by(Caller::GOES_ON);
     }
 
-    /// The same, by a thread that may block soon. If `here` says a core, it wakes rather a worker of that core, which is
+    /// The same, by a thread that blocks as soon as it is back: it wakes rather a worker of its core, which is
     /// free then.
+    pub(crate) fn announce_and_block(&self, here: Here) {
+        self.announce_by(Caller { here, near: WOKEN_TO_SERVE });
+    }
+
+    /// The same, by a thread that is likely to block soon if `here` says a core.
     #[inline]
-    pub(crate) fn announce_from(&self, here: Here) {
+    pub(crate) fn announce_near(&self, here: Here) {
+        self.announce_by(Caller { here, near: WOKEN_NEAR });
+    }
+
+    #[inline]
+    fn announce_by(&self, caller: Caller) {
         if !fault::is(Fault::AnnounceNoLight) {
             // Pairs with the `heavy` of `Prepared`'s last look: either this sees the sleeper,
             // or the sleeper's look sees the work.
@@ -134,13 +163,13 @@ impl Sleep {
         }
         let idle = self.word.peek();
         if idle.sleeping() != 0 {
-            self.announce_to_idle(idle, here);
+            self.announce_to_idle(idle, caller);
         }
     }
 
     /// Somebody sleeps.
     #[cold]
-    fn announce_to_idle(&self, mut idle: Idle, here: Here) {
+    fn announce_to_idle(&self, mut idle: Idle, caller: Caller) {
         if idle.searching() != 0 && !fault::is(Fault::AnnounceNoFence) {
             // Pairs with the one in `pass_on`: what is left to a searcher it sees when it leaves, or
             // here it has left.
@@ -148,8 +177,23 @@ impl Sleep {
             idle = self.word.peek();
         }
         if idle.wants_wake() {
-            self.wake_one(here);
+            self.wake_one(caller);
+        } else if self.waits_for_its_core() {
+            self.wake_one(Caller::GOES_ON);
         }
+    }
+
+    /// Whether a worker that was woken near counts as a searcher and has not begun, for its caller went on after all. True
+    /// once: another is woken for it.
+    fn waits_for_its_core(&self) -> bool {
+        if self.cores.is_empty() {
+            return false;
+        }
+        // Relaxed: nothing is read through it, and nobody relies on the answer.
+        let near = self.near.load(Ordering::Relaxed);
+        let Some(slot) = near.checked_sub(1).map(|index| &self.slots[index]) else { return false };
+        slot.state.load(Ordering::Relaxed) == WOKEN_NEAR
+            && self.near.swap(0, Ordering::Relaxed) == near
     }
 
     /// The worker of `index` got a job of its own (a broadcast), which nobody else will run.
@@ -167,34 +211,39 @@ impl Sleep {
     #[cold]
     pub(crate) fn announce_more(&self, jobs: u64) {
         if self.word.peek().searching() < jobs.min(self.search_limit) {
-            self.wake_one(ANYWHERE);
+            self.wake_one(Caller::GOES_ON);
         }
     }
 
     /// Wakes one sleeper, if there is any; rather one that is bound to the core that the caller is on.
     #[cold]
-    fn wake_one(&self, here: Here) {
+    fn wake_one(&self, caller: Caller) {
         // A sleeper that may be relied on is seen as SLEEPING: by the caller's own change of the
         // word, which is an Acquire of the sleeper's, or by the `light` before the announcement
         // where the sleeper's `heavy` came first. (Where it comes later, the sleeper looks.)
         if self.word.peek().sleeping() == 0 {
             return;
         }
-        if self.wake_near(here) || fault::is(Fault::WakeNearOnly) && here().is_some() {
+        if self.wake_near(caller) || fault::is(Fault::WakeNearOnly) && (caller.here)().is_some() {
             return;
         }
         // Always from the front: the same few workers stay warm.
         let _ = (0..self.slots.len()).any(|index| self.wake_slot(index, WOKEN));
     }
 
-    /// Wakes a sleeper that is bound to that core. False if there is none, or the core is not known.
-    fn wake_near(&self, here: Here) -> bool {
+    /// Wakes a sleeper that is bound to the caller's core. False if there is none, or the core is not known.
+    fn wake_near(&self, caller: Caller) -> bool {
         if self.cores.is_empty() {
             return false;
         }
-        let Some(here) = here() else { return false };
+        let Some(here) = (caller.here)() else { return false };
         let mut cores = self.cores.iter().enumerate();
-        cores.any(|(index, &core)| core == here && self.wake_slot(index, WOKEN_TO_SERVE))
+        let woken =
+            cores.position(|(index, &core)| core == here && self.wake_slot(index, caller.near));
+        if let Some(index) = woken.filter(|_| caller.near == WOKEN_NEAR) {
+            self.near.store(index + 1, Ordering::Relaxed);
+        }
+        woken.is_some()
     }
 
     /// Ends the sleep of one worker from outside, and says by `woken` how. False if it does not sleep.
@@ -262,7 +311,7 @@ impl Sleep {
                 return;
             }
         }
-        self.wake_one(ANYWHERE);
+        self.wake_one(Caller::GOES_ON);
     }
 
     /// The worker of `index` intends to sleep. It must now issue a `heavy` and look at every
@@ -346,7 +395,7 @@ impl Prepared<'_> {
             // Relaxed, as in `sleep`. Between CLAIMED and WOKEN the claimer has only its count to change.
             match slot.state.load(Ordering::Relaxed) {
                 WOKEN => break Woken::ToSearch,
-                WOKEN_TO_SERVE => break Woken::ToServe,
+                WOKEN_TO_SERVE | WOKEN_NEAR => break Woken::ToServe,
                 _ => spin_loop(),
             }
         };
@@ -357,7 +406,7 @@ impl Prepared<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Here, Prepared, Sleep, WOKEN, WOKEN_TO_SERVE};
+    use super::{Here, Prepared, SLEEPING, Sleep, WOKEN, WOKEN_NEAR, WOKEN_TO_SERVE};
     use crate::sync::Ordering;
 
     /// Four workers, so at most two searchers; those of `asleep` are on their way to sleep.
@@ -453,10 +502,10 @@ mod tests {
     #[test]
     fn who_blocks_wakes_one_of_its_core() {
         let (sleep, _asleep) = sleep(&[0, 1, 2, 3]);
-        sleep.announce_from(|| Some(5));
+        sleep.announce_and_block(|| Some(5));
         woken(sleep, [&[], &[2]]);
         assert_eq!(sleep.word.end_search().searching(), 1);
-        sleep.announce_from(|| Some(5));
+        sleep.announce_and_block(|| Some(5));
         woken(sleep, [&[], &[2, 3]]);
         counts(sleep, 2, 1);
     }
@@ -467,10 +516,35 @@ mod tests {
         let here: [Here; 3] = [|| Some(5), || Some(6), || None];
         for here in here {
             let (sleep, _asleep) = sleep(&[0, 1]);
-            sleep.announce_from(here);
+            sleep.announce_and_block(here);
             woken(sleep, [&[0], &[]]);
             counts(sleep, 1, 1);
         }
+    }
+
+    /// It was to begin when its caller blocks, who comes back instead.
+    #[test]
+    fn who_has_not_begun_is_relied_on_once() {
+        let (sleep, _asleep) = sleep(&[0, 1, 2, 3]);
+        sleep.announce_near(|| Some(5));
+        counts(sleep, 3, 1);
+        sleep.announce_near(|| Some(5));
+        counts(sleep, 2, 2);
+        sleep.announce();
+        counts(sleep, 2, 2);
+        let state = |index: usize| sleep.slots[index].state.load(Ordering::Relaxed);
+        assert_eq!([0, 1, 2, 3].map(state), [WOKEN, SLEEPING, WOKEN_NEAR, SLEEPING]);
+    }
+
+    #[test]
+    fn who_has_begun_is_relied_on() {
+        let (sleep, mut asleep) = sleep(&[0, 2]);
+        sleep.announce_near(|| Some(5));
+        counts(sleep, 1, 1);
+        // It is awake, and searches.
+        assert!(asleep.pop().unwrap().end_sleep().is_some());
+        sleep.announce_near(|| Some(5));
+        counts(sleep, 1, 1);
     }
 
     #[test]
@@ -479,14 +553,14 @@ mod tests {
         let (sleep, _asleep) = sleep(&[0, 2]);
         sleep.announce();
         woken(sleep, [&[0], &[]]);
-        sleep.announce_from(here);
+        sleep.announce_and_block(here);
         counts(sleep, 1, 1);
         let (sleep, _asleep) = self::sleep(&[]);
-        sleep.announce_from(here);
+        sleep.announce_and_block(here);
         let unbound = Sleep::new(1, Box::default());
         unbound.enlist(0);
         let _asleep = unbound.prepare(0, false);
-        unbound.announce_from(here);
+        unbound.announce_and_block(here);
         counts(&unbound, 0, 1);
     }
 

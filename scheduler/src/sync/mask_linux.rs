@@ -1,8 +1,9 @@
-//! `sched_getaffinity(2)`, `sched_setaffinity(2)`, `sched_getcpu(3)` and `getrusage(2)`. See `mask.rs`.
+//! `sched_getaffinity(2)`, `sched_setaffinity(2)`, `sched_getcpu(3)`, `sched_getscheduler(2)` and `getrusage(2)`. See `mask.rs`.
 
 use crate::sync::{StaticOnceLock, thread_local_const};
-use libc::{RUSAGE_THREAD, cpu_set_t, getrusage, rusage, timeval};
-use libc::{sched_getaffinity, sched_getcpu, sched_setaffinity};
+use libc::{RUSAGE_THREAD, getrusage, rusage, timeval};
+use libc::{SCHED_DEADLINE, SCHED_FIFO, SCHED_RESET_ON_FORK, SCHED_RR, sched_getscheduler};
+use libc::{cpu_set_t, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(crate) fn here() -> Option<usize> {
     core.try_into().ok()
 }
 
-/// What a thread may run between two questions to be one that [blocks soon](here_before_a_block). About what another core
+/// What a thread may run between two questions, on average, to be one that [blocks soon](here_before_a_block). About what another core
 /// takes to come out of idle, which is what is to be saved.
 const BRIEF: Duration = Duration::from_micros(50);
 
@@ -65,7 +66,11 @@ pub(crate) fn here_before_a_block() -> Option<usize> {
     }
     let mut habit = HABIT.with(Cell::get);
     if habit.left == 0 {
-        habit.ask(Usage::of_this_thread()?);
+        match Usage::of_this_thread() {
+            Some(usage) => habit.ask(usage),
+            // Refused. It is not asked each time.
+            None => habit = Habit { left: HOLDS, ..Habit::NONE },
+        }
     }
     habit.left -= 1;
     HABIT.with(|last| last.set(habit));
@@ -107,7 +112,13 @@ struct Usage {
 }
 
 impl Usage {
+    /// `None`: it is not known, or once such a thread goes on nobody else gets its core.
     fn of_this_thread() -> Option<Self> {
+        // SAFETY: it has no preconditions.
+        let policy = unsafe { sched_getscheduler(0) } & !SCHED_RESET_ON_FORK;
+        if [SCHED_FIFO, SCHED_RR, SCHED_DEADLINE].contains(&policy) {
+            return None;
+        }
         let mut usage = MaybeUninit::zeroed();
         // SAFETY: the kernel writes no more than `usage` has.
         let result = unsafe { getrusage(RUSAGE_THREAD, usage.as_mut_ptr()) };

@@ -2,8 +2,8 @@
 
 use super::{JoinHandle, refused};
 use crate::admission::{Rejected, RejectedReason};
-use crate::job::JobRef;
 use crate::job::cell::{self, AbortFlag, Fate, Owner, Unclaimed};
+use crate::job::{JobRef, hand};
 use crate::pool::ThreadPool;
 use crate::pool::carried::{self, put_away};
 use crate::pool::global::global;
@@ -399,6 +399,7 @@ pub fn yield_now() -> Option<Yield> {
 
 fn yield_on(worker: &Worker) -> Yield {
     let _put_away = put_away(worker.seated());
+    hand::let_go();
     while let Some(job) = worker.take_local().or_else(|| worker.steal_public(Role::Waiting)) {
         let only_unpacked = job.is_bundle();
         worker.run(job);

@@ -256,6 +256,8 @@ const NOT_HERE: &[(&str, &str)] = &[
     ("SpillTellsNobody", "as above, for what is spilled"),
     ("ScopePanicLeaves", "no program's scope panics in its body while parts run; loom's do"),
     ("LookIgnoresRetry", "a narrow race: no sample of some thousand schedules came to it"),
+    ("HandHolds", "no program has a destructor that waits: a model and tests have"),
+    ("HandTellsOnce", "as above"),
     ("CellDiscardsUnset", "a data race between two steps that shuttle does not take apart"),
     ("TokenChildStays", "keeps memory, and changes nothing else: a model of loom's looks for it"),
     ("LatchWatchIgnoresSet", "changes nothing that can be observed, see the kill table of loom"),
