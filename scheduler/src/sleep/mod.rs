@@ -22,8 +22,9 @@
 //!   wake on (`leave`). `WOKEN_TO_SERVE` and `WOKEN_NEAR` mean the same, and say for whom.
 //!
 //! No argument rests on which of several sleepers is woken. It is the first of them, or, for a caller that
-//! [blocks at once](Sleep::announce_from), rather one that is bound to the core that the caller is on: that core
-//! is about to be free, and awake, while another may have to come out of idle first.
+//! [blocks at once](Sleep::announce_and_block), or is [likely to](Sleep::announce_near), rather one that is bound
+//! to the core that the caller is on: that core is about to be free, and awake, while another may have to come out
+//! of idle first.
 //!
 //! [`wake_slot`](Sleep::wake_slot) is the only function here that unparks for work. A latch
 //! unparks its waiter by the parker alone; that worker is then still `SLEEPING` and ends its
