@@ -124,7 +124,7 @@ fn has_run() -> Option<Duration> {
     (nanos != 0).then(|| Duration::from_nanos(nanos))
 }
 
-/// That it will is taken from what it did before: after some rounds it is known. Runs of more than 50 µs in between, as under a
+/// That it will is taken from what it did before: after some rounds it is known. Runs of more than 100 µs in between, as under a
 /// sanitizer, make it another case.
 #[test]
 fn a_caller_that_mostly_blocks_soon_is_served_on_its_core() {

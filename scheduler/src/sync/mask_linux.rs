@@ -50,9 +50,9 @@ pub(crate) fn here() -> Option<usize> {
     core.try_into().ok()
 }
 
-/// What a thread may run between two questions, on average, to be one that [blocks soon](here_before_a_block). About what another core
-/// takes to come out of idle, which is what is to be saved.
-const BRIEF: Duration = Duration::from_micros(50);
+/// What a thread may run between two questions, on average, to be one that [blocks soon](here_before_a_block). About twice what
+/// another core takes to come out of idle, which is what is to be saved: a part of it is run before the submission.
+const BRIEF: Duration = Duration::from_micros(100);
 
 /// For so many questions an answer holds at most. The kernel's part of it takes a microsecond where nothing is in the
 /// caches any more.
