@@ -16,6 +16,7 @@
 use super::JobRef;
 use super::party::{Entry, Untold, Withdrawn};
 use super::state::Reason;
+use crate::latch::Latch;
 use crate::sync::fault::{self, Fault};
 use crate::sync::thread_local_const;
 use crate::unwind;
@@ -145,6 +146,19 @@ impl Hand<'_> {
         while let Some(untold) = next() {
             untold.tell();
         }
+    }
+}
+
+/// Whether the thread has anything in hand.
+pub(crate) fn is_held() -> bool {
+    !TOP.with(Cell::get).is_null()
+}
+
+/// [`let_go`] before a wait for this latch.
+#[inline]
+pub(crate) fn let_go_for(latch: &Latch) {
+    if is_held() && !latch.is_set() {
+        let_go();
     }
 }
 

@@ -288,15 +288,14 @@ impl ThreadPool {
             _ if registry.is_inside() => false,
             Shutdown::DrainFor(patience) => self.wait_or_cancel(patience),
             _ => {
-                let exit = lifecycle.on_exit();
                 if Worker::current().is_none() {
-                    if !exit.is_set() {
-                        hand::let_go();
+                    if hand::is_held() {
+                        hand::let_go_for(&lifecycle.on_exit());
                     }
                     // The threads' own ends are one wait less, where the pool has them.
                     self.join_threads();
                 }
-                registry::wait(&exit);
+                registry::wait(&lifecycle.on_exit());
                 true
             }
         };

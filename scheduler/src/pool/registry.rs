@@ -591,18 +591,14 @@ pub(crate) fn wait_until(latch: &Latch, deadline: Instant) -> bool {
 
 /// Blocks the thread, whatever it is, until the latch is set.
 fn block(latch: &Latch) {
-    if !latch.is_set() {
-        hand::let_go();
-        latch.wait();
-    }
+    hand::let_go_for(latch);
+    latch.wait();
 }
 
 /// As [`block`], but not beyond `deadline`. True if the latch is set.
 pub(crate) fn block_until(latch: &Latch, deadline: Instant) -> bool {
-    latch.is_set() || {
-        hand::let_go();
-        latch.wait_until(deadline)
-    }
+    hand::let_go_for(latch);
+    latch.wait_until(deadline)
 }
 
 /// Why [`Registry::in_worker`] did not run a closure.

@@ -317,8 +317,8 @@ impl Worker {
     /// are none, sleeps.
     pub(crate) fn run_until(&self, latch: &Latch, role: Role) {
         let _put_away = put_away(self.seated());
-        if role == Role::Waiting && !latch.is_set() {
-            hand::let_go();
+        if role == Role::Waiting {
+            hand::let_go_for(latch);
         }
         while !latch.is_set() {
             let job = self.take_fair(role).or_else(|| self.take_local());
@@ -332,9 +332,7 @@ impl Worker {
     /// latch is set.
     pub(crate) fn run_until_deadline(&self, latch: &Latch, deadline: Instant) -> bool {
         let _put_away = put_away(self.seated());
-        if !latch.is_set() {
-            hand::let_go();
-        }
+        hand::let_go_for(latch);
         while !latch.is_set() && Instant::now() < deadline {
             let job = self.take_local();
             let job = job.or_else(|| self.find(latch, Role::Waiting, Some(deadline)));
