@@ -74,6 +74,13 @@ impl Go {
         wait_until(|| self.gone.load(SeqCst));
     }
 
+    /// Keeps the one thread until it is let go.
+    fn keeps(&self, to: &To) {
+        let front = self.clone();
+        drop(to.submit(move || front.wait()));
+        self.until_begun();
+    }
+
     fn until_begun(&self) {
         wait_until(|| self.begun.load(SeqCst));
     }
@@ -119,6 +126,16 @@ fn dropping(then: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'sta
 
 fn is_shut_down<T>(joined: Result<T, JoinError>) {
     assert!(joined.err().expect("it did not run").is_shut_down());
+}
+
+/// Cancels while the one thread is kept, which is let go when the one that waits has been dropped. How many were cancelled.
+fn cancelled(to: &To, go: &Go, waits: JoinHandle<()>) -> usize {
+    thread::scope(|s| {
+        let shutdown = s.spawn(|| to.cancel());
+        is_shut_down(waits.join());
+        go.let_go();
+        shutdown.join().unwrap().cancelled
+    })
 }
 
 /// Nobody but who drops the first has the second.
@@ -185,9 +202,7 @@ fn for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it() {
     for mode in [Shutdown::Drain, Shutdown::DrainFor(Duration::from_secs(3600))] {
         let name = "for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it";
         each(name, move |to, go| {
-            let front = go.clone();
-            drop(to.submit(move || front.wait()));
-            go.until_begun();
+            go.keeps(to);
             let (other, later) = (pool(1), Later::<()>::default());
             let awaited = Arc::clone(&later);
             let ends = other.spawn(move || is_shut_down(join_later(&awaited)));
@@ -196,12 +211,7 @@ fn for_another_pool_whose_closure_waits_for_one_that_is_dropped_after_it() {
                 assert!(ends.join().is_ok());
             }));
             *later.lock().unwrap() = Some(to.submit(|| ()));
-            thread::scope(|s| {
-                let shutdown = s.spawn(|| to.cancel());
-                is_shut_down(waits.join());
-                go.let_go();
-                assert_eq!(shutdown.join().unwrap().cancelled, 2);
-            });
+            assert_eq!(cancelled(to, &go, waits), 2);
         });
     }
 }
@@ -233,9 +243,7 @@ fn for_one_that_is_dropped_after_it_by_a_worker() {
 #[test]
 fn for_one_in_the_hand_below() {
     each("for_one_in_the_hand_below", |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let (other, later) = (pool(1), Later::<()>::default());
         let stuck = Stuck::new(&other, 1);
         let awaited = Arc::clone(&later);
@@ -252,12 +260,7 @@ fn for_one_in_the_hand_below() {
             });
         }));
         *later.lock().unwrap() = Some(to.submit(|| ()));
-        thread::scope(|s| {
-            let shutdown = s.spawn(|| to.cancel());
-            is_shut_down(waits.join());
-            go.let_go();
-            assert_eq!(shutdown.join().unwrap().cancelled, 2);
-        });
+        assert_eq!(cancelled(to, &go, waits), 2);
     });
 }
 
@@ -265,9 +268,7 @@ fn for_one_in_the_hand_below() {
 #[test]
 fn who_does_not_wait_lets_nobody_know_before() {
     each("who_does_not_wait_lets_nobody_know_before", |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let order = Arc::new(AtomicUsize::new(0));
         let (told, is_told) = mpsc::channel();
         for number in 0..20 {
@@ -291,9 +292,7 @@ fn who_does_not_wait_lets_nobody_know_before() {
 #[test]
 fn who_is_told_may_wait_for_another() {
     each("who_is_told_may_wait_for_another", |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let (later, last) = (Later::<()>::default(), Later::<()>::default());
         let awaited = Arc::clone(&later);
         let waits = to.submit(dropping(move || is_shut_down(join_later(&awaited))));
@@ -320,9 +319,7 @@ fn who_is_told_may_wait_for_another() {
 #[test]
 fn what_has_been_aborted_is_left_alone() {
     each("what_has_been_aborted_is_left_alone", |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let (later, drops) = (Later::<()>::default(), Drops::default());
         let awaited = Arc::clone(&later);
         let (aborted, detached) = (drops.token(), drops.token());
@@ -337,12 +334,7 @@ fn what_has_been_aborted_is_left_alone() {
         *hold.lock().unwrap() = Some(to.submit(move || drop(aborted)));
         drop(to.submit(move || drop(detached)));
         *later.lock().unwrap() = Some(to.submit(|| ()));
-        thread::scope(|s| {
-            let shutdown = s.spawn(|| to.cancel());
-            is_shut_down(waits.join());
-            go.let_go();
-            assert_eq!(shutdown.join().unwrap().cancelled, 4);
-        });
+        assert_eq!(cancelled(to, &go, waits), 4);
         assert_eq!(drops.count(), 2);
     });
 }
@@ -351,9 +343,7 @@ fn what_has_been_aborted_is_left_alone() {
 #[test]
 fn who_is_told_may_wait_for_who_is_told_after_it() {
     each("who_is_told_may_wait_for_who_is_told_after_it", |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let (later, other) = (Later::<()>::default(), pool(1));
         let awaited = Arc::clone(&later);
         let waits = to.submit(dropping(move || is_shut_down(join_later(&awaited))));
@@ -364,12 +354,7 @@ fn who_is_told_may_wait_for_who_is_told_after_it() {
             assert!(parked.join().is_ok());
         });
         *later.lock().unwrap() = Some(to.submit(|| ()));
-        thread::scope(|s| {
-            let shutdown = s.spawn(|| to.cancel());
-            is_shut_down(waits.join());
-            go.let_go();
-            assert_eq!(shutdown.join().unwrap().cancelled, 4);
-        });
+        assert_eq!(cancelled(to, &go, waits), 4);
     });
 }
 
@@ -475,9 +460,7 @@ fn for_one_of_many_that_a_worker_has_spawned() {
 fn for_a_job_of_the_worker_that_waits_for_one_that_is_dropped_after_it() {
     let name = "for_a_job_of_the_worker_that_waits_for_one_that_is_dropped_after_it";
     each(name, |to, go| {
-        let front = go.clone();
-        drop(to.submit(move || front.wait()));
-        go.until_begun();
+        go.keeps(to);
         let (later, own) = (Later::<()>::default(), Later::<()>::default());
         let (awaited, puts) = (Arc::clone(&own), Arc::clone(&own));
         let waits = to.submit(dropping(move || assert!(join_later(&awaited).is_ok())));
